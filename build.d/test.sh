@@ -1,0 +1,164 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# ./build.sh test: every suite, its counts, and one closing line.
+
+RW_SUITES="lint unit loom asan tsan fuzz bigendian gates kmod userland system bench"
+
+rw_suite_lint()
+{
+	rw_step "lint" rw_lint
+	rw_counted "lint: its own tests" sh build.d/lint_test.sh
+}
+
+rw_suite_unit()
+{
+	rw_counted "unit and module tests" \
+	    cargo test --locked --workspace --exclude bench -- --show-output
+}
+
+rw_suite_loom()
+{
+	rw_counted "loom: the passive reference tracker" rw_loom psref
+}
+
+rw_suite_asan()
+{
+	rw_counted "AddressSanitizer" rw_asan psref host kern if_l2tp
+}
+
+rw_suite_tsan()
+{
+	rw_counted "ThreadSanitizer: the passive reference tracker" rw_tsan psref
+}
+
+# Each libFuzzer target runs for a short time from its corpus; what it finds is a failure, and
+# becomes a file under fuzz/regress, which the unit tests replay.
+rw_suite_fuzz()
+{
+	rw_have rustup && rustup run nightly rustc --version >/dev/null 2>&1 || {
+		rw_skip "fuzz: libFuzzer targets of if_l2tp" "needs a nightly toolchain by rustup"
+		return 0
+	}
+	rw_step "fuzz: building the targets" rw_fuzz_build
+	for fuzz_target in header packet ioctl; do
+		rw_step "fuzz: $fuzz_target, ${FUZZ_SECONDS:-15} s" rw_fuzz_run $fuzz_target
+	done
+}
+
+rw_fuzz_build()
+{
+	# What cargo-fuzz sets: coverage counters for libFuzzer, and AddressSanitizer.
+	RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
+	    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters
+	    -Cllvm-args=-sanitizer-coverage-pc-table -Zsanitizer=address --cfg fuzzing
+	    -Ccodegen-units=1" \
+	    rw_run rustup run nightly cargo build --release --locked --bins \
+	    --manifest-path modules/if_l2tp/fuzz/Cargo.toml \
+	    --target x86_64-unknown-linux-gnu --target-dir "$RW_TARGET/fuzz"
+}
+
+rw_fuzz_run()
+{
+	fuzz_work=$(mktemp -d "${TMPDIR:-/tmp}/ropewalk-fuzz.XXXXXX")
+	status=0
+	ROPEWALK_NO_POOL=1 rw_run "$RW_TARGET/fuzz/x86_64-unknown-linux-gnu/release/$1" \
+	    -max_total_time="${FUZZ_SECONDS:-15}" -rss_limit_mb=4096 -print_final_stats=1 \
+	    -artifact_prefix="$fuzz_work/" "$fuzz_work" "modules/if_l2tp/fuzz/corpus/$1" \
+	    >"$fuzz_work.log" 2>&1 || status=$?
+	grep -E 'stat::number_of_executed_units|SUMMARY|ERROR' "$fuzz_work.log" || :
+	if [ "$status" -ne 0 ]; then
+		tail -n 60 "$fuzz_work.log"
+	fi
+	rm -rf "$fuzz_work" "$fuzz_work.log"
+	return "$status"
+}
+
+# Wire code must not assume a byte order: its tests on a big-endian machine under qemu-user.
+rw_suite_bigendian()
+{
+	triple=s390x-unknown-linux-gnu
+	rw_have rustup && rw_have qemu-s390x && rw_have s390x-linux-gnu-gcc &&
+	    [ -d "$(rustc --print target-libdir --target $triple)" ] || {
+		rw_skip "bigendian: wire on $triple" \
+		    "needs qemu-user, s390x-linux-gnu-gcc and the $triple standard library"
+		return 0
+	}
+	rw_counted "wire on a big-endian machine" \
+	    env CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_LINKER=s390x-linux-gnu-gcc \
+	    CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUNNER="qemu-s390x -L /usr/s390x-linux-gnu" \
+	    cargo test --locked -p wire --target $triple
+}
+
+rw_suite_gates()
+{
+	rw_counted "object gates: planted faults" sh sys/kmod/gates_test.sh
+}
+
+rw_suite_kmod()
+{
+	for os in netbsd freebsd; do
+		rw_step "kmod: if_l2tp for $os, through the gates" rw_kmod "$os"
+	done
+}
+
+rw_suite_userland()
+{
+	for os in netbsd freebsd; do
+		rw_step "userland: ifconfig and kstat for $os" rw_userland "$os"
+	done
+}
+
+rw_suite_system()
+{
+	rw_build
+	rw_counted "system: topologies and real peers" rw_test_system
+	if [ "$(id -u)" -eq 0 ]; then
+		rw_step "demo" rw_demo
+	else
+		rw_skip "demo" "needs root"
+	fi
+}
+
+# The benchmarks at least run, and what they assert (no allocation a packet) holds.
+rw_suite_bench()
+{
+	rw_step "benchmarks: each once, with their assertions" \
+	    cargo bench --locked -p bench --benches -- --test
+}
+
+rw_test()
+{
+	start=$(date +%s)
+	rw_setup build kmod test
+	rw_cargo_env
+	rw_count_start
+	[ $# -gt 0 ] || {
+		# shellcheck disable=SC2086
+		set -- $RW_SUITES
+	}
+	for suite in "$@"; do
+		case " $RW_SUITES " in
+		*" $suite "*) ;;
+		*) rw_die "no suite '$suite'; there are: $RW_SUITES" ;;
+		esac
+		began=$(date +%s)
+		"rw_suite_$suite"
+		printf '    %s: %d s\n' "$suite" $(($(date +%s) - began))
+	done
+	rw_test_close "$start"
+}
+
+rw_test_close()
+{
+	for what in skipped failed; do
+		[ -s "$RW_COUNTS/$what.names" ] || continue
+		printf '\n%s:\n' "$what"
+		sort "$RW_COUNTS/$what.names" | sed 's/^/  /'
+	done
+	failed=$(rw_sum failed)
+	printf '\n%d s\n%d passed, %d failed, %d skipped\n' $(($(date +%s) - $1)) \
+	    "$(rw_sum passed)" "$failed" "$(rw_sum skipped)"
+	rm -rf "$RW_COUNTS"
+	[ "$failed" -eq 0 ]
+}

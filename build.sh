@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The only build logic: people, the Makefile and CI all call this.
+# ./build.sh help says what there is; build.d/ holds the parts.
+set -eu
+
+RW_TOP=$(cd "$(dirname "$0")" && pwd)
+cd "$RW_TOP"
+RW_TARGET=${CARGO_TARGET_DIR:-$RW_TOP/target}
+RW_CACHE=${ROPEWALK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ropewalk}
+export RW_TOP RW_TARGET RW_CACHE
+
+for part in common setup kmod userland lint sanitize demo test_system test bench; do
+	# shellcheck source=/dev/null
+	. "$RW_TOP/build.d/$part.sh"
+done
+
+usage()
+{
+	cat <<'USAGE'
+usage: ./build.sh COMMAND [ARGS]
+
+  setup [WHAT ...]     install what is missing: build kmod test (default: build)
+  build                the host kernel and the tools, in release, under target/release
+  test                 all tests; ends with "N passed, N failed, N skipped"
+  test NAME ...        some of them: unit loom asan tsan fuzz bigendian lint gates kmod userland
+                       system bench
+  lint                 contracts, arrows, unsafe, sizes, formatting, clippy, man pages
+  bench [ARGS]         the benchmarks; --speed for end to end throughput as well
+  demo [ARGS]          two sites joined by a pseudowire: --encap ip|udp --family 4|6
+                       --cookie 0|4|8 --pcap FILE --keep
+  kmod -t OS           the modules as netbsd .kmod or freebsd .ko, through the object gates;
+                       SYSDIR=/usr/src/sys for a real source tree
+  userland -t OS       ifconfig and kstat for netbsd or freebsd
+  install              into ${DESTDIR}${PREFIX:-/usr/local}
+  clean                remove what was built
+
+What is installed by setup comes from the package registries; nothing else is fetched.
+USAGE
+}
+
+# Parses "-t OS" for kmod and userland.
+target_os()
+{
+	[ "${1:-}" = -t ] && [ $# -ge 2 ] || rw_die "say for which system: -t netbsd or -t freebsd"
+	case $2 in
+	netbsd | freebsd) echo "$2" ;;
+	*) rw_die "unknown system '$2': -t netbsd or -t freebsd" ;;
+	esac
+}
+
+command=${1:-help}
+[ $# -eq 0 ] || shift
+case $command in
+setup) rw_setup "$@" ;;
+build) rw_setup build && rw_build ;;
+test) rw_test "$@" ;;
+lint) rw_setup build && rw_lint ;;
+bench) rw_setup build && rw_bench "$@" ;;
+demo) rw_setup build demo && rw_build && rw_demo "$@" ;;
+kmod)
+	os=$(target_os "$@")
+	rw_setup kmod && rw_kmod "$os"
+	;;
+userland)
+	os=$(target_os "$@")
+	rw_setup kmod && rw_userland "$os"
+	;;
+install) rw_build && rw_install ;;
+clean) rw_run cargo clean ;;
+help | -h | --help) usage ;;
+*)
+	usage >&2
+	rw_die "no command '$command'"
+	;;
+esac

@@ -1,0 +1,6 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * kpi.h asks for <stddef.h>; in the kernel its types are in <sys/types.h>.
+ */
+#include <sys/types.h>

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Mutexes, read sections, pauses and CPUs: see `kpi_sync.h`; `kpi_psref_*` is in sys/psref.
+//!
+//! *Contexts*, *locking*: the contracts.
+
+use std::ffi::c_char;
+use std::ptr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kpi_sys::{kpi_epoch, kpi_mutex};
+
+use super::{borrow, consume, handle};
+use crate::die::{die, string};
+use crate::epoch::{self, Record};
+use crate::errno::Errno;
+use crate::ledger::{Fault, Ledger};
+use crate::sync::Mutex;
+use crate::thread;
+
+/// `kpi_mutex_create`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// `name` has `namelen` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_mutex_create(name: *const c_char, namelen: u32) -> *mut kpi_mutex {
+    // SAFETY: by the contract.
+    let name = unsafe { string(name, namelen) };
+    let failed = Ledger::current().strike(Fault::Memory);
+    let result = if failed {
+        Err(Errno::ENOMEM)
+    } else {
+        Ok(Arc::new(Mutex::new(name)))
+    };
+    // SAFETY: no place for the error.
+    unsafe { handle(result, ptr::null_mut()) }
+}
+
+/// `kpi_mutex_destroy`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// `mtx` is live, and not used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_mutex_destroy(mtx: *mut kpi_mutex) {
+    // SAFETY: by the contract.
+    drop(unsafe { consume::<Mutex, _>(mtx) });
+}
+
+/// `kpi_mutex_enter`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// `mtx` is live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_mutex_enter(mtx: *mut kpi_mutex) {
+    // SAFETY: by the contract.
+    unsafe { borrow::<Mutex, _>(mtx) }.enter();
+}
+
+/// `kpi_mutex_exit`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// `mtx` is live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_mutex_exit(mtx: *mut kpi_mutex) {
+    // SAFETY: by the contract.
+    unsafe { borrow::<Mutex, _>(mtx) }.exit();
+}
+
+/// What stands in the room of `struct kpi_epoch`.
+#[repr(C)]
+struct Open {
+    record: &'static Record,
+    depth: u32,
+}
+
+const _: () = assert!(size_of::<Open>() <= size_of::<kpi_epoch>());
+const _: () = assert!(align_of::<Open>() <= align_of::<kpi_epoch>());
+
+/// `kpi_epoch_enter`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// `e` is writable, and not in use.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_epoch_enter(e: *mut kpi_epoch) {
+    let (record, depth) = epoch::READ.begin();
+    // SAFETY: by the contract; size and alignment are asserted above.
+    unsafe { e.cast::<Open>().write(Open { record, depth }) };
+}
+
+/// `kpi_epoch_exit`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// `e` is in use, by this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_epoch_exit(e: *mut kpi_epoch) {
+    // SAFETY: kpi_epoch_enter wrote it.
+    let open = unsafe { e.cast::<Open>().read() };
+    if epoch::READ.depth() != open.depth {
+        die("epoch: read sections must end on their thread, the last one first");
+    }
+    epoch::READ.leave(open.record);
+}
+
+/// `kpi_epoch_wait`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// None beyond the contract.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_epoch_wait() {
+    epoch::READ.wait();
+}
+
+/// `kpi_pause`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// None beyond the contract.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_pause(us: u32) {
+    if epoch::READ.depth() != 0 {
+        die("pause: within a read section");
+    }
+    std::thread::sleep(Duration::from_micros(u64::from(us)));
+}
+
+/// `kpi_ncpu`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// None beyond the contract.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_ncpu() -> u32 {
+    thread::NCPU as u32
+}
+
+/// `kpi_cpu_index`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// None beyond the contract.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_cpu_index() -> u32 {
+    thread::cpu()
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Header views and emitters over byte slices.
+//!
+//! Every parser is a pure function of `&[u8]` and every emitter of `&mut [u8]`: no kernel, no
+//! allocation, no state, so that the same code runs in a packet path, in a test and under a
+//! fuzzer. Multi-byte fields are big-endian types, never native integers.
+//!
+//! Lengths inside a header are trusted only after they have been held against the bytes that are
+//! there. A slice may end before the packet does (a first segment, a first fragment): what is not
+//! there is [`Error::Short`] where a header needs it, and merely absent from a payload.
+//!
+//! *Contexts*: any. *Locking*: none.
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod cksum;
+pub mod error;
+pub mod ether;
+pub mod ip;
+pub mod ipv4;
+pub mod ipv6;
+pub mod l2tp;
+pub mod udp;
+
+pub use error::{Error, Short};

@@ -1,0 +1,227 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Packets over mbuf(9).
+ */
+#include <sys/param.h>
+#include <net/if.h>
+#include <net/if_ether.h>
+
+#include "kpi_impl.h"
+
+#define	KPI_CONTIG_MAX	128
+#define	KPI_PACKET_MAX	(65535 + KPI_CONTIG_MAX)
+
+CTASSERT(KPI_CONTIG_MAX <= MHLEN);
+
+/* Flags that describe the buffer rather than what is in it. */
+#define	KPI_KEEP_FLAGS	(M_PKTHDR | M_EXT | M_EXT_FLAGS)
+
+struct kpi_mbuf *
+kpi_mbuf_get(uint32_t len, uint32_t headroom)
+{
+	struct mbuf *m;
+	size_t room;
+
+	if (len > KPI_PACKET_MAX || headroom > MCLBYTES)
+		return NULL;
+	room = (size_t)len + headroom;
+	m = m_gethdr(M_DONTWAIT, MT_DATA);
+	if (m == NULL)
+		return NULL;
+	if (room > MCLBYTES)
+		MEXTMALLOC(m, room, M_DONTWAIT);
+	else if (room > MHLEN)
+		MCLGET(m, M_DONTWAIT);
+	if (room > MHLEN && (m->m_flags & M_EXT) == 0) {
+		m_freem(m);
+		return NULL;
+	}
+	m->m_data += headroom;
+	m->m_len = 0;
+	m->m_pkthdr.len = 0;
+	return (struct kpi_mbuf *)m;
+}
+
+void
+kpi_mbuf_free(struct kpi_mbuf *m)
+{
+
+	m_freem(kpi_m(m));
+}
+
+uint32_t
+kpi_mbuf_len(const struct kpi_mbuf *m)
+{
+
+	return (uint32_t)kpi_cm(m)->m_pkthdr.len;
+}
+
+const uint8_t *
+kpi_mbuf_head(const struct kpi_mbuf *m, uint32_t *len)
+{
+
+	*len = (uint32_t)kpi_cm(m)->m_len;
+	return mtod(kpi_cm(m), const uint8_t *);
+}
+
+uint8_t *
+kpi_mbuf_head_mut(struct kpi_mbuf *km, uint32_t *len)
+{
+	struct mbuf *m = kpi_m(km);
+
+	if (M_READONLY(m))
+		return NULL;
+	*len = (uint32_t)m->m_len;
+	return mtod(m, uint8_t *);
+}
+
+struct kpi_mbuf *
+kpi_mbuf_pullup(struct kpi_mbuf *km, uint32_t n)
+{
+	struct mbuf *m = kpi_m(km);
+
+	/* m_pullup(9) would copy from a cluster even if nothing is missing. */
+	if ((uint32_t)m->m_len >= n)
+		return km;
+	return (struct kpi_mbuf *)m_pullup(m, (int)n);
+}
+
+struct kpi_mbuf *
+kpi_mbuf_prepend(struct kpi_mbuf *km, uint32_t n)
+{
+	struct mbuf *m = kpi_m(km);
+
+	M_PREPEND(m, (int)n, M_DONTWAIT);
+	if (m != NULL && (uint32_t)m->m_len < n)
+		m = m_pullup(m, (int)n);
+	return (struct kpi_mbuf *)m;
+}
+
+void
+kpi_mbuf_trim_front(struct kpi_mbuf *m, uint32_t n)
+{
+
+	m_adj(kpi_m(m), (int)n);
+}
+
+void
+kpi_mbuf_trim_back(struct kpi_mbuf *m, uint32_t n)
+{
+
+	m_adj(kpi_m(m), -(int)n);
+}
+
+int32_t
+kpi_mbuf_copydata(const struct kpi_mbuf *m, uint32_t off, uint32_t len,
+    uint8_t *buf)
+{
+	uint32_t total = kpi_mbuf_len(m);
+
+	if (off > total || len > total - off)
+		return KPI_EINVAL;
+	m_copydata(__UNCONST(kpi_cm(m)), (int)off, (int)len, buf);
+	return 0;
+}
+
+int
+kpi_m_append(struct mbuf *m, const void *buf, size_t len)
+{
+	struct mbuf *fresh = NULL, *last, **tail = &fresh, *n;
+	const char *p = buf;
+	size_t chunk, here, left;
+
+	for (last = m; last->m_next != NULL; last = last->m_next)
+		continue;
+	here = (size_t)MAX(M_TRAILINGSPACE(last), 0);
+	here = MIN(here, len);
+
+	/* Get all the memory before the packet is touched. */
+	for (left = len - here; left > 0; left -= chunk) {
+		n = m_get(M_DONTWAIT, MT_DATA);
+		if (n == NULL)
+			goto fail;
+		*tail = n;
+		tail = &n->m_next;
+		chunk = MLEN;
+		if (left > MLEN) {
+			MCLGET(n, M_DONTWAIT);
+			if ((n->m_flags & M_EXT) == 0)
+				goto fail;
+			chunk = MCLBYTES;
+		}
+		chunk = MIN(chunk, left);
+		n->m_len = (int)chunk;
+	}
+	memcpy(mtod(last, char *) + last->m_len, p, here);
+	last->m_len += (int)here;
+	p += here;
+	for (n = fresh; n != NULL; n = n->m_next) {
+		memcpy(mtod(n, void *), p, (size_t)n->m_len);
+		p += n->m_len;
+	}
+	last->m_next = fresh;
+	m->m_pkthdr.len += (int)len;
+	return 0;
+fail:
+	m_freem(fresh);
+	return ENOBUFS;
+}
+
+int32_t
+kpi_mbuf_append(struct kpi_mbuf *m, const uint8_t *buf, uint32_t len)
+{
+
+	return kpi_m_append(kpi_m(m), buf, len);
+}
+
+struct kpi_mbuf *
+kpi_mbuf_dup(const struct kpi_mbuf *m)
+{
+
+	return (struct kpi_mbuf *)m_copypacket(__UNCONST(kpi_cm(m)), M_DONTWAIT);
+}
+
+struct kpi_mbuf *
+kpi_mbuf_next(const struct kpi_mbuf *m)
+{
+
+	return (struct kpi_mbuf *)kpi_cm(m)->m_nextpkt;
+}
+
+void
+kpi_mbuf_set_next(struct kpi_mbuf *m, struct kpi_mbuf *next)
+{
+
+	kpi_m(m)->m_nextpkt = kpi_m(next);
+}
+
+uint32_t
+kpi_mbuf_flags(const struct kpi_mbuf *m)
+{
+	uint32_t flags = 0;
+
+	if (kpi_cm(m)->m_flags & M_BCAST)
+		flags |= KPI_MF_BCAST;
+	if (kpi_cm(m)->m_flags & M_MCAST)
+		flags |= KPI_MF_MCAST;
+	return flags;
+}
+
+void
+kpi_mbuf_renew(struct kpi_mbuf *km)
+{
+	struct mbuf *m = kpi_m(km);
+	struct m_tag *t, *next;
+
+	m->m_flags &= KPI_KEEP_FLAGS;
+	m->m_pkthdr.csum_flags = 0;
+	m->m_pkthdr.csum_data = 0;
+	m->m_pkthdr.segsz = 0;
+	/* Ours (kpi_if.c) and the kernel's own loop marks stay. */
+	SLIST_FOREACH_SAFE(t, &m->m_pkthdr.tags, m_tag_link, next) {
+		if (t->m_tag_id != KPI_TAG_NESTING &&
+		    t->m_tag_id != PACKET_TAG_TUNNEL_INFO)
+			m_tag_delete(m, t);
+	}
+}
