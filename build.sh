@@ -11,7 +11,7 @@ RW_TARGET=${CARGO_TARGET_DIR:-$RW_TOP/target}
 RW_CACHE=${ROPEWALK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ropewalk}
 export RW_TOP RW_TARGET RW_CACHE
 
-for part in common setup kmod userland lint sanitize demo test_system test bench; do
+for part in common setup kmod userland lint sanitize demo rump vm test_system test bench; do
 	# shellcheck source=/dev/null
 	. "$RW_TOP/build.d/$part.sh"
 done
@@ -32,6 +32,9 @@ usage: ./build.sh COMMAND [ARGS]
                        --cookie 0|4|8 --pcap FILE --keep
   kmod -t OS           the modules as netbsd .kmod or freebsd .ko, through the object gates;
                        SYSDIR=/usr/src/sys for a real source tree
+  rump                 the modules as components of NetBSD rump kernels, and the tests' routers
+                       of them: RUMP_PREFIX=, RUMP_SYSDIR=, RUMP_CPPFLAGS= (docs/KERNELS.md)
+  vm -t OS             a disk with modules and tools for a virtual machine of the tests: SYSDIR=
   userland -t OS       ifconfig and kstat for netbsd or freebsd
   install              into ${DESTDIR}${PREFIX:-/usr/local}
   clean                remove what was built
@@ -66,6 +69,11 @@ kmod)
 userland)
 	os=$(target_os "$@")
 	rw_setup kmod && rw_userland "$os"
+	;;
+rump) rw_setup kmod && rw_rump ;;
+vm)
+	os=$(target_os "$@")
+	rw_setup kmod && rw_vm "$os"
 	;;
 install) rw_build && rw_install ;;
 clean) rw_run cargo clean ;;

@@ -225,9 +225,17 @@ rw_kmod_one()
 	"$(rw_tool llvm-objcopy)" --strip-debug \
 	    --keep-global-symbol=kpi_module "$rw_work/joined.o" "$rw_work/module.o" ||
 		rw_die "llvm-objcopy failed on $rw_work/joined.o"
-	# Two modules of ours in one kernel must not both export `kpi_module'.
-	"$(rw_tool llvm-objcopy)" --redefine-sym "kpi_module=${rw_name}_kpi_module" \
-	    "$rw_work/module.o" || rw_die "llvm-objcopy failed on $rw_work/module.o"
+	# Two modules of ours in one kernel must not both export `kpi_module'. NetBSD finds a
+	# module by its link set, and takes a name that is there already for a broken file.
+	if [ "$rw_os" = netbsd ]; then
+		rw_entry=-
+		set -- --localize-symbol=kpi_module
+	else
+		rw_entry=${rw_name}_kpi_module
+		set -- --redefine-sym "kpi_module=$rw_entry"
+	fi
+	"$(rw_tool llvm-objcopy)" "$@" "$rw_work/module.o" ||
+		rw_die "llvm-objcopy failed on $rw_work/module.o"
 	if [ "$rw_os" = netbsd ]; then
 		python3 "$RW_TOP/sys/kmod/plt32.py" "$rw_work/module.o" || exit 1
 	fi
@@ -237,7 +245,7 @@ rw_kmod_one()
 	python3 "$rw_gates" undefined "$rw_work/module.o" "$RW_TOP/sys/kmod/symbols.$rw_os" || exit 1
 	python3 "$rw_gates" relocations "$rw_work/module.o" "$rw_os" || exit 1
 	python3 "$rw_gates" instructions "$rw_work/module.o" || exit 1
-	python3 "$rw_gates" exports "$rw_work/module.o" "${rw_name}_kpi_module" || exit 1
+	python3 "$rw_gates" exports "$rw_work/module.o" "$rw_entry" || exit 1
 	python3 "$rw_gates" panics "$rw_work/rust.o" "$RW_TOP/sys/kmod/panics.$rw_name" || exit 1
 	python3 "$rw_gates" frames "$RW_FRAME_LIMIT" "$rw_work/rust.o" "$rw_work"/kpi_*.o || exit 1
 	# Only what passed gets the name that people load.

@@ -3,7 +3,8 @@
 #
 # ./build.sh test: every suite, its counts, and one closing line.
 
-RW_SUITES="lint unit loom asan tsan fuzz bigendian gates kmod userland system bench"
+RW_SUITES="lint unit loom asan tsan fuzz bigendian gates kmod userland"
+RW_SUITES="$RW_SUITES system kernels bench"
 
 rw_suite_lint()
 {
@@ -118,6 +119,19 @@ rw_suite_system()
 	else
 		rw_skip "demo" "needs root"
 	fi
+}
+
+# The same cases inside NetBSD and FreeBSD, where the machine has kernels for it.
+rw_suite_kernels()
+{
+	rw_build
+	if rw_rump_have; then
+		rw_step "kernels: components for rump kernels" rw_rump
+	fi
+	[ -z "${VM_NETBSD-}" ] || rw_step "kernels: a disk for NetBSD" rw_vm netbsd
+	[ -z "${VM_FREEBSD-}" ] || rw_step "kernels: a disk for FreeBSD" rw_vm freebsd
+	# shellcheck disable=SC2086 # a list
+	rw_test_kernels ${ROPEWALK_KERNELS-}
 }
 
 # The benchmarks at least run, and what they assert (no allocation a packet) holds.

@@ -1,10 +1,12 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The system suite: tests/ under kyua, on topologies and against real peers.
+# The system suite: tests/ under kyua, on topologies and against real peers; and the
+# same cases in real kernels.
 
 # rw_test_system [FILTER ...]: runs kyua; prints each case, names each skipped one
-# with its reason, and ends with "N passed, N failed, N skipped".
+# with its reason, and ends with "N passed, N failed, N skipped". RW_WHERE, if set,
+# stands before the names.
 rw_test_system()
 {
 	for prog in kyua atf-sh; do
@@ -17,7 +19,7 @@ rw_test_system()
 	work=$(mktemp -d "${TMPDIR:-/tmp}/ropewalk-kyua.XXXXXX")
 	status=0
 	# Cases have namespaces of their own and mostly wait: two at a time.
-	ROPEWALK_BIN=$RW_TARGET/release kyua -v parallelism=2 --logfile="$work/log" \
+	ROPEWALK_TARGET=$RW_TARGET ROPEWALK_BIN=$RW_TARGET/release kyua -v parallelism=2 --logfile="$work/log" \
 	    test -k "$RW_TOP/tests/Kyuafile" --results-file="$work/results.db" "$@" ||
 	    status=$?
 	kyua --logfile="$work/log" report --results-file="$work/results.db" \
@@ -28,7 +30,7 @@ rw_test_system()
 		cat "$work/bad"
 	fi
 	# "program:case  ->  verdict[: reason]  [seconds]"; each case once.
-	awk -v status="$status" '
+	awk -v status="$status" -v where="${RW_WHERE:+$RW_WHERE }" '
 	/^[^ ]+:[^ ]+  ->  / && !($1 in seen) {
 		seen[$1] = 1
 		verdict = $3
@@ -39,8 +41,11 @@ rw_test_system()
 			why = $0
 			sub(/^.*  ->  skipped: /, "", why)
 			sub(/  \[[0-9.]+s\]$/, "", why)
-			print "skipped: " $1 ": " why
-		} else failed++
+			print "skipped: " where $1 ": " why
+		} else {
+			failed++
+			print "test " where $1 " ... FAILED"
+		}
 	}
 	END {
 		if (status != 0 && !failed) failed = 1
@@ -49,4 +54,24 @@ rw_test_system()
 	}' "$work/all" || status=1
 	rm -rf "$work"
 	return "$status"
+}
+
+# What runs in other kernels: name, router at site A, router at site B, then the test programs.
+RW_KERNELS='
+rump            rump        host         atf/t_l2tp.sh atf/t_l2tp_cookie.sh atf/t_l2tp_drops.sh
+rump+native     rump        rump_native  atf/t_l2tp.sh atf/t_l2tp_cookie.sh
+vm-netbsd       vm_netbsd   host         atf/t_module.sh atf/t_l2tp.sh atf/t_l2tp_cookie.sh atf/t_l2tp_drops.sh
+vm-freebsd      vm_freebsd  host         atf/t_module.sh atf/t_l2tp.sh atf/t_l2tp_cookie.sh atf/t_l2tp_drops.sh
+'
+
+# rw_test_kernels [NAME ...]: the L2TP cases with such routers, or some of them.
+rw_test_kernels()
+{
+	printf '%s' "$RW_KERNELS" | while read -r name a b programs; do
+		[ -n "$name" ] || continue
+		case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
+		export RW_WHERE="$name" R_DRIVER_A="$a" R_DRIVER_B="$b"
+		# shellcheck disable=SC2086 # a list
+		rw_counted "kernels: $name" rw_test_system $programs
+	done
 }

@@ -5,7 +5,7 @@
 gates.py undefined OBJECT LIST        undefined symbols are in LIST
 gates.py relocations OBJECT OS        relocation types that the kernel's linker takes
 gates.py instructions OBJECT          no SSE, AVX, MMX, x87 instruction
-gates.py exports OBJECT SYMBOL        SYMBOL is the one global symbol
+gates.py exports OBJECT SYMBOL|-      SYMBOL is the one global symbol; -: there is none
 gates.py panics OBJECT GOLDEN         functions that can panic: GOLDEN, or fewer
 gates.py frames LIMIT OBJECT...       every stack frame is known and below LIMIT bytes
 
@@ -131,9 +131,9 @@ def exports(obj, symbol):
         line.split()[-1] for line in tool("nm", "--defined-only", "--extern-only", obj)
         if line.strip()
     )
-    if names != [symbol]:
-        shut("exports", f"{obj} shall export {symbol} and nothing else, but exports",
-             names or ["nothing"])
+    if names != ([] if symbol == "-" else [symbol]):
+        only = "nothing" if symbol == "-" else f"{symbol} and nothing else"
+        shut("exports", f"{obj} shall export {only}, but exports", names or ["nothing"])
     passed("exports", symbol)
 
 

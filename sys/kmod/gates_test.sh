@@ -177,6 +177,7 @@ shuts instructions_mmx mm1 instructions mmx.o
 opens exports_good exports good.o entry
 shuts exports_second second exports two.o entry
 shuts exports_none nothing exports panics.o other
+shuts exports_any "shall export nothing" exports good.o -
 opens panics_listed panics panics.o golden.entry
 opens panics_fewer panics panics.o golden.more
 shuts panics_new entry panics panics.o golden.none

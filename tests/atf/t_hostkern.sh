@@ -197,7 +197,7 @@ configured_body()
 		modules = ["if_l2tp"]
 		ifconfig = [
 		    "l2tp0 create",
-		    "l2tp0 tunnel $(host_tunnel_args $s)",
+		    "l2tp0 tunnel $(r_tunnel_args $s)",
 		    "l2tp0 session $(tun_get SID $s) $(tun_get SID "$(other $s)")",
 		    "l2tp0 up",
 		]

@@ -12,11 +12,21 @@
 sites()
 {
 	rw_begin
+	want_encap "$2"
 	topo_two_sites "$1" "${3:-1500}" "${4:-1500}"
 	tun_defaults
 	TUN_ENCAP=$2
 	TUN_MTU=${4:-1500}
 	r_both_up
+}
+
+# want_encap ENCAP: skip when a router has no choice and it is not IP.
+want_encap()
+{
+	[ "$1" = ip ] || {
+		r_want A encap
+		r_want B encap
+	}
 }
 
 # basic INNER OUTER ENCAP
@@ -54,35 +64,32 @@ teardown_body()
 {
 	sites 4 udp
 	tr_ping
-	host_only
-	host_ifconfig A "$TUN_IF" deletetunnel || rw_fail "deletetunnel"
+	r_want A tools
+	r_ifconfig A "$TUN_IF" deletetunnel || rw_fail "deletetunnel"
 	tr_silence "deletetunnel"
 	# shellcheck disable=SC2046
-	host_ifconfig A "$TUN_IF" tunnel $(host_tunnel_args A) || rw_fail "tunnel"
+	r_ifconfig A "$TUN_IF" tunnel $(r_tunnel_args A) || rw_fail "tunnel"
 	tr_ping
-	host_ifconfig A "$TUN_IF" deletesession || rw_fail "deletesession"
+	r_ifconfig A "$TUN_IF" deletesession || rw_fail "deletesession"
 	tr_silence "deletesession"
-	host_ifconfig A "$TUN_IF" session "$TUN_SID_A" "$TUN_SID_B" ||
+	r_ifconfig A "$TUN_IF" session "$TUN_SID_A" "$TUN_SID_B" ||
 	    rw_fail "session"
 	tr_ping
-	host_ifconfig A "$TUN_IF" down || rw_fail "down"
+	r_ifconfig A "$TUN_IF" down || rw_fail "down"
 	tr_silence "down"
-	host_ifconfig A "$TUN_IF" up || rw_fail "up"
+	r_ifconfig A "$TUN_IF" up || rw_fail "up"
 	tr_ping
-	host_ifconfig A "$TUN_IF" destroy || rw_fail "destroy"
+	r_ifconfig A "$TUN_IF" destroy || rw_fail "destroy"
 	tr_silence "destroy"
-	! ip -n "$NS_RA" link show dev "$TUN_IF" >/dev/null 2>&1 ||
+	! r_ifconfig A "$TUN_IF" >/dev/null 2>&1 ||
 	    rw_fail "the interface is still there after destroy"
+	! r_can A tap || ! ip -n "$NS_RA" link show dev "$TUN_IF" >/dev/null 2>&1 ||
+	    rw_fail "its tap is still there after destroy"
 	r_l2tp_up A || rw_fail "create again"
 	tr_ping
 	rw_finish A B
 }
 
-# Cases that drive the host kernel's own tools step by step.
-host_only()
-{
-	[ "$(r_driver A)" = host ] || rw_skip "needs driver host at site A"
-}
 
 for encap in ip udp; do
 	rw_case "full_size_$encap" "full-size inner packets cross a WAN of the same MTU"
@@ -107,8 +114,8 @@ full_size()
 
 jumbo()
 {
-	[ "$(r_driver A)$(r_driver B)" = hosthost ] ||
-	    rw_skip "jumbo: the other drivers' buffers are smaller"
+	r_want A jumbo
+	r_want B jumbo
 	tr_full 9000
 	frame=$(frame vlan 9018 7)
 	rw_frame_crosses "$NS_CA" eth0 "$NS_CB" eth0 "$frame" ||
@@ -150,16 +157,17 @@ rw_case sublayer "the default L2-specific sublayer, and what happens when one en
 sublayer_body()
 {
 	rw_begin
-	host_only
+	r_want A tools encap
+	r_want B encap
 	topo_two_sites 4
 	tun_defaults
 	TUN_SUB=default
 	tun_cookie 4
 	r_both_up
 	tr_ping
-	host_ifconfig A "$TUN_IF" sublayer none || rw_fail "sublayer none"
+	r_ifconfig A "$TUN_IF" sublayer none || rw_fail "sublayer none"
 	tr_silence "one end without the sublayer"
-	host_ifconfig A "$TUN_IF" sublayer default || rw_fail "sublayer default"
+	r_ifconfig A "$TUN_IF" sublayer default || rw_fail "sublayer default"
 	tr_ping
 	rw_finish A B
 }
@@ -167,8 +175,10 @@ sublayer_body()
 rw_case two_pseudowires "several pseudowires between the same two addresses"
 two_pseudowires_body()
 {
+	rw_begin
+	r_want A tap
+	r_want B tap
 	sites 4 udp
-	host_only
 	# Another broadcast domain at each site.
 	for s in A B; do
 		r=$(ns_of r "$s")
@@ -196,7 +206,7 @@ done
 
 recursion()
 {
-	host_only
+	r_want A tap
 	tr_ping
 	topo_static_neighbours
 	rw_addr "$NS_RA" br0 10.77.0.254/24
@@ -228,8 +238,10 @@ cpu_ticks()
 rw_case reconfigure_under_traffic "sessions, cookies, encapsulation change while packets flow"
 reconfigure_under_traffic_body()
 {
+	rw_begin
+	r_want A tools encap
+	r_want B tools encap
 	sites 4 udp
-	host_only
 	tr_ping
 	tr_load_start
 	for round in 1 2 3 4 5 6 7 8 9 10 11 12; do
@@ -251,11 +263,11 @@ reconfigure_under_traffic_body()
 # change SITE: what r_l2tp_up does to an interface that exists.
 change()
 {
-	host_ifconfig "$1" "$TUN_IF" encap "$TUN_ENCAP" &&
-	    eval "host_ifconfig $1 $TUN_IF tunnel $(host_tunnel_args "$1")" &&
-	    host_ifconfig "$1" "$TUN_IF" session "$(tun_get SID "$1")" \
+	r_ifconfig "$1" "$TUN_IF" encap "$TUN_ENCAP" &&
+	    eval "r_ifconfig $1 $TUN_IF tunnel $(r_tunnel_args "$1")" &&
+	    r_ifconfig "$1" "$TUN_IF" session "$(tun_get SID "$1")" \
 		"$(tun_get SID "$(other "$1")")" &&
-	    eval "host_ifconfig $1 $TUN_IF cookie $(host_cookie_args "$1")"
+	    eval "r_ifconfig $1 $TUN_IF cookie $(r_cookie_args "$1")"
 }
 
 rw_case destroy_under_traffic "destroy and create while packets flow; nothing leaks"

@@ -16,6 +16,10 @@ cookies()
 {
 	rw_begin
 	judge_need
+	[ "$3" = ip ] || {
+		r_want A encap
+		r_want B encap
+	}
 	topo_two_sites 4
 	tun_defaults
 	TUN_ENCAP=$3

@@ -16,7 +16,7 @@ SENT=7
 victim()
 {
 	rw_begin
-	[ "$(r_driver A)" = host ] || rw_skip "needs driver host at site A"
+	r_want A tools kstat
 	topo_two_sites "${3:-4}"
 	topo_static_neighbours
 	tun_defaults
@@ -144,10 +144,10 @@ wrong_peer()
 down()
 {
 	victim "$1" 4
-	host_ifconfig A "$TUN_IF" down || rw_fail "down"
+	r_ifconfig A "$TUN_IF" down || rw_fail "down"
 	r_counters A | sort > before
 	refused "$(message "$TUN_SID_A" "$TUN_COOKIE_A" "$frame")" down if.ierrors
-	host_ifconfig A "$TUN_IF" up || rw_fail "up"
+	r_ifconfig A "$TUN_IF" up || rw_fail "up"
 	rw_finish A
 }
 
@@ -156,10 +156,10 @@ wrong_encap_body()
 {
 	victim udp 0
 	# A second pseudowire opens the IP endpoint.
-	host_ifconfig A l2tp1 create || rw_fail "create"
-	host_ifconfig A l2tp1 encap ip || rw_fail "encap"
-	host_ifconfig A l2tp1 tunnel "$WAN_A" "$WAN_B" || rw_fail "tunnel"
-	host_ifconfig A l2tp1 session 77 88 || rw_fail "session"
+	r_ifconfig A l2tp1 create || rw_fail "create"
+	r_ifconfig A l2tp1 encap ip || rw_fail "encap"
+	r_ifconfig A l2tp1 tunnel "$WAN_A" "$WAN_B" || rw_fail "tunnel"
+	r_ifconfig A l2tp1 session 77 88 || rw_fail "session"
 	r_counters A | sort > before
 	OUTER_ENCAP=ip
 	TUN_ENCAP=ip

@@ -131,9 +131,9 @@ for site in A B; do
 	r_start $site
 	if [ "$(r_driver $site)" = host ]; then
 		rw_say "   hostkern -f hk$site.toml -s hk$site.sock"
-		rw_say "   ifconfig $TUN_IF create encap $encap tunnel $(host_tunnel_args $site)"
+		rw_say "   ifconfig $TUN_IF create encap $encap tunnel $(r_tunnel_args $site)"
 		rw_say "       session $(tun_get SID $site) $(tun_get SID "$(other $site)")$(
-		    [ "$cookie" = 0 ] || printf ' cookie %s' "$(host_cookie_args $site)") up"
+		    [ "$cookie" = 0 ] || printf ' cookie %s' "$(r_cookie_args $site)") up"
 	fi
 	r_l2tp_up $site || rw_fail "site $site: the pseudowire could not be set up"
 	ok "$TUN_IF is a port of br0"

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a kernel's allocators have given out, before and after.
+
+    memory.py OS BEFORE AFTER ROUNDS     exit status 1 when something grows with every round
+
+BEFORE and AFTER hold what the system prints of its memory: on FreeBSD `vmstat -m` (types of
+malloc(9)) and `vmstat -z` (zones), on NetBSD `vmstat -m` (pools, kmem's among them). A leak of one
+object a round grows by ROUNDS; half of that is refused, since caches fill and timers run.
+"""
+import re
+import sys
+
+# "  type  inuse  memory[K]  requests ..."; "ITEM:  size,  limit,  used, free, ..."
+MALLOC = re.compile(r"^\s*(\S.*?)\s+(\d+)\s+(\d+)K?\s+(?:-\s+)?(\d+)\b")
+ZONE = re.compile(r"^(.+?):\s+(\d+),\s*(\d+),\s*(\d+),\s*(\d+)")
+# "name  size  requests  fail  releases ..."
+POOL = re.compile(r"^(\S+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\b")
+
+
+def inuse(system, path):
+    """{name: objects}"""
+    table = {}
+    with open(path, encoding="utf-8", errors="replace") as f:
+        for line in f:
+            if system == "netbsd":
+                found = POOL.match(line)
+                if found:
+                    table[found[1]] = int(found[3]) - int(found[5])
+                continue
+            zone = ZONE.match(line)
+            if zone:
+                table["zone " + zone[1]] = int(zone[4])
+                continue
+            found = MALLOC.match(line)
+            if found:
+                table["type " + found[1]] = int(found[2])
+    return table
+
+
+def main(argv):
+    system, before, after, rounds = argv[1], argv[2], argv[3], int(argv[4])
+    was, now = inuse(system, before), inuse(system, after)
+    if len(now) < 10:
+        print(f"only {len(now)} counters in {after}", file=sys.stderr)
+        return 1
+    bad = 0
+    for name, n in sorted(now.items()):
+        grown = n - was.get(name, 0)
+        if grown >= rounds / 10:
+            print(f"{name}: {was.get(name, 0)} before, {n} after")
+        if grown >= rounds / 2:
+            bad = 1
+    print(f"{len(now)} counters compared over {rounds} rounds")
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
