@@ -74,4 +74,17 @@ rw_test_kernels()
 		# shellcheck disable=SC2086 # a list
 		rw_counted "kernels: $name" rw_test_system $programs
 	done
+	case " ${*:-local} " in *" local "*) rw_counted "kernels: local" rw_test_local ;; esac
+}
+
+# On a BSD: the module and the tools that were built there, in its own kernel.
+rw_test_local()
+{
+	local_dir=$RW_TARGET/local
+	mkdir -p "$local_dir"
+	for file in "$RW_TARGET"/kmod/*/if_l2tp.k* "$RW_TARGET/release/ifconfig" \
+	    "$RW_TARGET/release/kstat"; do
+		[ ! -e "$file" ] || cp "$file" "$local_dir/"
+	done
+	sh tests/local/l2tp.sh "$local_dir"
 }

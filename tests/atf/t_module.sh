@@ -65,6 +65,23 @@ cycles_body()
 	rw_finish A B
 }
 
+rw_case local "the script for a BSD's own kernel: two pseudowires over the loopback interface" 300
+local_body()
+{
+	rw_begin
+	r_want A modules
+	topo_two_sites 4
+	tun_defaults
+	r_start A
+	r_unload A || rw_fail "unload"
+	VM_T=250 vm_run A "sh /mnt/l2tp.sh /mnt" > out || {
+		cat out >&2
+		rw_fail "l2tp.sh: $(tail -n 1 out)"
+	}
+	r_load A || rw_fail "load"
+	rw_finish A
+}
+
 atf_init_test_cases()
 {
 	rw_add_cases
