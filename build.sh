@@ -11,7 +11,7 @@ RW_TARGET=${CARGO_TARGET_DIR:-$RW_TOP/target}
 RW_CACHE=${ROPEWALK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ropewalk}
 export RW_TOP RW_TARGET RW_CACHE
 
-for part in common setup kmod userland lint sanitize demo rump vm test_system test bench; do
+for part in common setup kmod structs userland lint sanitize demo rump vm test_system test bench; do
 	# shellcheck source=/dev/null
 	. "$RW_TOP/build.d/$part.sh"
 done
@@ -24,8 +24,8 @@ usage: ./build.sh COMMAND [ARGS]
   setup [WHAT ...]     install what is missing: build kmod test (default: build)
   build                the host kernel and the tools, in release, under target/release
   test                 all tests; ends with "N passed, N failed, N skipped"
-  test NAME ...        some of them: unit loom asan tsan fuzz bigendian lint gates kmod userland
-                       system bench
+  test NAME ...        some of them: unit loom asan tsan fuzz bigendian lint gates kmod structs
+                       userland system bench
   lint                 contracts, arrows, unsafe, sizes, formatting, clippy, man pages
   bench [ARGS]         the benchmarks; --speed for end to end throughput as well
   demo [ARGS]          two sites joined by a pseudowire: --encap ip|udp --family 4|6

@@ -3,7 +3,7 @@
 #
 # ./build.sh test: every suite, its counts, and one closing line.
 
-RW_SUITES="lint unit loom asan tsan fuzz bigendian gates kmod userland"
+RW_SUITES="lint unit loom asan tsan fuzz bigendian gates kmod structs userland"
 RW_SUITES="$RW_SUITES system kernels bench"
 
 rw_suite_lint()
@@ -101,6 +101,23 @@ rw_suite_kmod()
 	for os in netbsd freebsd; do
 		rw_step "kmod: if_l2tp for $os, through the gates" rw_kmod "$os"
 	done
+}
+
+rw_suite_structs()
+{
+	rw_counted "structs: planted faults" sh sys/kmod/structs_test.sh
+	rw_suite_structs_of netbsd NETBSD_SYS "${NETBSD_SYS-}"
+	rw_suite_structs_of freebsd FREEBSD_SYS "${FREEBSD_SYS-}"
+}
+
+# rw_suite_structs_of OS VARIABLE ITS-VALUE
+rw_suite_structs_of()
+{
+	if [ -z "$3" ]; then
+		rw_skip "structs: $1 headers against a real tree" "set $2 to a sys/ folder of $1"
+		return 0
+	fi
+	rw_step "structs: $1 headers against $3" rw_structs "$1" "$3"
 }
 
 rw_suite_userland()
