@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Part of build.sh: our headers against a real kernel's.  Needs common.sh, setup.sh and
-# kmod.sh to be sourced first.
+# Part of build.sh: our headers against a real kernel's.  Needs common.sh, system.sh,
+# setup.sh and kmod.sh to be sourced first.
 #
 # rw_structs netbsd|freebsd SYSDIR: what modules are built with when SYSDIR is not set (the
 # installed headers of the release, sys/netbsd/include) says the same as SYSDIR; and so do
@@ -27,7 +27,8 @@ rw_structs_probe()
 rw_structs_compare()
 {
 	rw_cxxfilt=$(rw_tool llvm-cxxfilt) || return 1
-	LLVM_CXXFILT=$rw_cxxfilt python3 "$RW_TOP/sys/kmod/structs.py" "$1" "$2" "$3"
+	rw_py3=$(rw_python) || return 1
+	LLVM_CXXFILT=$rw_cxxfilt "$rw_py3" "$RW_TOP/sys/kmod/structs.py" "$1" "$2" "$3"
 }
 
 # rw_structs_defines OS: our userland's numbers as C macros.

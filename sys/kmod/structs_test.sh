@@ -9,7 +9,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/structs.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 RW_TARGET=$work
 export RW_TARGET
-for part in common setup kmod structs; do
+for part in common system setup kmod structs; do
 	# shellcheck source=/dev/null
 	. "$RW_TOP/build.d/$part.sh"
 done
