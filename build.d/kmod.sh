@@ -163,6 +163,8 @@ rw_kmod_include()
 		if [ -n "${KERNBUILDDIR-}" ]; then
 			cp "$KERNBUILDDIR/opt_global.h" "$2/inc/opt_global.h" ||
 				rw_die "KERNBUILDDIR=$KERNBUILDDIR: no kernel was built there"
+			# Probes in mbuf(9)'s inline functions would be ours to declare.
+			echo '#undef KDTRACE_HOOKS' >>"$2/inc/opt_global.h"
 		else
 			printf '#define SMP 1\n#define MAC 1\n#define VIMAGE 1\n' \
 			    >"$2/inc/opt_global.h"

@@ -105,10 +105,9 @@ rw_setup_bsd()
 {
 	case $(rw_system) in
 	netbsd)
-		rw_get='pkgin install rust clang lld llvm python313'
+		rw_get='pkgin install rust rust-src clang lld llvm python313'
 		rw_src='unpack syssrc.tgz of your release in /'
-		# pkgsrc's rust has no source of its library.
-		rw_lib='rustup component add rust-src (with a rustc of rustup in PATH)'
+		rw_lib='pkgin install rust-src'
 		;;
 	freebsd)
 		rw_get='pkg install rust llvm python3'
