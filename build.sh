@@ -11,7 +11,7 @@ RW_TARGET=${CARGO_TARGET_DIR:-$RW_TOP/target}
 RW_CACHE=${ROPEWALK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ropewalk}
 export RW_TOP RW_TARGET RW_CACHE
 
-for part in common setup kmod userland lint sanitize demo rump vm test_system test bench; do
+for part in common system setup kmod structs userland lint sanitize demo rump vm test_system test bench; do
 	# shellcheck source=/dev/null
 	. "$RW_TOP/build.d/$part.sh"
 done
@@ -24,14 +24,16 @@ usage: ./build.sh COMMAND [ARGS]
   setup [WHAT ...]     install what is missing: build kmod test (default: build)
   build                the host kernel and the tools, in release, under target/release
   test                 all tests; ends with "N passed, N failed, N skipped"
-  test NAME ...        some of them: unit loom asan tsan fuzz bigendian lint gates kmod userland
-                       system bench
+  test NAME ...        some of them: unit loom asan tsan fuzz bigendian lint gates kmod structs
+                       userland system bench
   lint                 contracts, arrows, unsafe, sizes, formatting, clippy, man pages
   bench [ARGS]         the benchmarks; --speed for end to end throughput as well
   demo [ARGS]          two sites joined by a pseudowire: --encap ip|udp --family 4|6
                        --cookie 0|4|8 --pcap FILE --keep
-  kmod -t OS           the modules as netbsd .kmod or freebsd .ko, through the object gates;
-                       SYSDIR=/usr/src/sys for a real source tree
+  kmod [-t OS] [MODULE ...]
+                       the modules as netbsd .kmod or freebsd .ko, through the object gates;
+                       SYSDIR=/usr/src/sys for a real source tree.  On a BSD, -t and SYSDIR
+                       are the system's own if not given
   rump                 the modules as components of NetBSD rump kernels, and the tests' routers
                        of them: RUMP_PREFIX=, RUMP_SYSDIR=, RUMP_CPPFLAGS= (docs/KERNELS.md)
   vm -t OS             a disk with modules and tools for a virtual machine of the tests: SYSDIR=
@@ -43,13 +45,16 @@ What is installed by setup comes from the package registries; nothing else is fe
 USAGE
 }
 
-# Parses "-t OS" for kmod and userland.
+# Parses "-t OS" for kmod and userland; on the BSDs the default is the system itself.
 target_os()
 {
-	[ "${1:-}" = -t ] && [ $# -ge 2 ] || rw_die "say for which system: -t netbsd or -t freebsd"
-	case $2 in
-	netbsd | freebsd) echo "$2" ;;
-	*) rw_die "unknown system '$2': -t netbsd or -t freebsd" ;;
+	case ${1:-} in
+	-t) wanted=${2:-} ;;
+	*) wanted=$(rw_system) ;;
+	esac
+	case $wanted in
+	netbsd | freebsd) echo "$wanted" ;;
+	*) rw_die "for which system? -t netbsd or -t freebsd" ;;
 	esac
 }
 
@@ -64,7 +69,8 @@ bench) rw_setup build && rw_bench "$@" ;;
 demo) rw_setup build demo && rw_build && rw_demo "$@" ;;
 kmod)
 	os=$(target_os "$@")
-	rw_setup kmod && rw_kmod "$os"
+	[ "${1:-}" != -t ] || shift 2
+	rw_setup kmod && rw_kmod "$os" "$@"
 	;;
 userland)
 	os=$(target_os "$@")

@@ -125,23 +125,34 @@ rw_cargo_env()
 	done
 }
 
+# What is built and installed: on the BSDs no host kernel, modules are loaded there.
+rw_programs()
+{
+	if rw_is_bsd; then echo ifconfig kstat; else echo hostkern ifconfig kstat; fi
+}
+
 rw_build()
 {
-	rw_say "the host kernel and the tools (release)"
-	rw_run cargo build --release --locked -p hostkern -p ifconfig -p kstat
+	programs=$(rw_programs)
+	rw_say "$programs (release)"
+	# shellcheck disable=SC2046,SC2086 # lists of names
+	rw_run cargo build --release --locked $(printf -- '-p %s ' $programs)
 }
 
 rw_install()
 {
 	prefix=${DESTDIR:-}${PREFIX:-/usr/local}
 	rw_say "installing under $prefix"
-	for tool in hostkern ifconfig kstat; do
+	programs=$(rw_programs)
+	for tool in $programs; do
 		rw_run install -d "$prefix/libexec/ropewalk" "$prefix/sbin" "$prefix/share/man/man8"
 		# Not over the system's own ifconfig: that one stays first in PATH.
 		rw_run install -m 755 "$RW_TARGET/release/$tool" "$prefix/libexec/ropewalk/$tool"
 	done
-	rw_run ln -sf "${PREFIX:-/usr/local}/libexec/ropewalk/hostkern" "$prefix/sbin/hostkern"
-	rw_run ln -sf "${PREFIX:-/usr/local}/libexec/ropewalk/kstat" "$prefix/sbin/kstat"
+	for tool in $programs; do
+		[ "$tool" != ifconfig ] || continue
+		rw_run ln -sf "${PREFIX:-/usr/local}/libexec/ropewalk/$tool" "$prefix/sbin/$tool"
+	done
 	for page in usr.sbin/*/*.[1-9] modules/*/*.[1-9]; do
 		dir=$prefix/share/man/man${page##*.}
 		rw_run install -d "$dir"

@@ -99,9 +99,10 @@ rw_rump_link()
 	for rw_c in $RW_RUMP_LIBS; do
 		[ ! -e "$RUMP_PREFIX/lib/lib$rw_c.a" ] || rw_l="$rw_l -l$rw_c"
 	done
-	# Whole archives: components announce themselves in link sets that nothing names.
+	# Whole archives: components announce themselves in link sets that nothing names. Not -static:
+	# a rump kernel looks for these in the program's dynamic section.
 	# shellcheck disable=SC2086 # a list
-	"$(rw_tool clang)" -no-pie -static -Wl,-z,muldefs -o "$rw_out" -L"$RUMP_PREFIX/lib" \
+	"$(rw_tool clang)" -no-pie -Wl,--hash-style=both -Wl,-z,muldefs -o "$rw_out" -L"$RUMP_PREFIX/lib" \
 	    -Wl,--whole-archive "$@" $rw_l -Wl,--no-whole-archive -lpthread -lrt -ldl ||
 		rw_die "${rw_out##*/} does not link"
 	rw_note "$rw_out"

@@ -1,9 +1,9 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Part of build.sh: finds the tools, and installs what is missing from the package
-# registries, saying what.  Needs common.sh to be sourced first.  Reads RW_CACHE (where
-# what pip installs is kept), ROPEWALK_ZIG (a venv with ziglang instead), LLVM_SUFFIX.
+# Part of build.sh: installs what is missing from the package registries, saying what.
+# Needs common.sh and system.sh to be sourced first.  Reads RW_CACHE (where what pip installs
+# is kept) and ROPEWALK_ZIG (a venv with ziglang instead).
 
 : "${RW_TOP:=$(pwd)}"
 : "${RW_TARGET:=${CARGO_TARGET_DIR:-$RW_TOP/target}}"
@@ -28,18 +28,6 @@ RW_APT_TEST="$RW_APT_DEMO clang-22 kyua atf-sh tshark qemu-system-x86 user-mode-
 rw_note()
 {
 	printf '  - %s\n' "$*"
-}
-
-# rw_tool NAME: the LLVM tool of that name, with the suffix that it has here.
-rw_tool()
-{
-	for rw_t in "$1${LLVM_SUFFIX--22}" "$1"; do
-		if command -v "$rw_t" >/dev/null 2>&1; then
-			printf '%s\n' "$rw_t"
-			return 0
-		fi
-	done
-	rw_die "$1 is not here: run \`./build.sh setup kmod'"
 }
 
 # rw_zig_python: the python that runs `-m ziglang'.
@@ -145,7 +133,9 @@ rw_setup()
 	[ $# -gt 0 ] || set -- build
 	for rw_w; do
 		case $rw_w in
-		build | kmod | demo | test) "rw_setup_$rw_w" ;;
+		build | kmod | demo | test)
+			if rw_is_bsd; then rw_setup_bsd "$rw_w"; else "rw_setup_$rw_w"; fi
+			;;
 		*) rw_die "setup: there is no '$rw_w': build kmod demo test" ;;
 		esac
 	done

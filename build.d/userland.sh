@@ -41,8 +41,7 @@ rw_userland()
 	netbsd | freebsd) ;;
 	*) rw_die "userland: say -t netbsd or -t freebsd" ;;
 	esac
-	[ -x "${ROPEWALK_CARGO:-/usr/bin/cargo}" ] ||
-		rw_die "no ${ROPEWALK_CARGO:-/usr/bin/cargo}: run \`./build.sh setup kmod'"
+	rw_cargo=$(rw_rust cargo) && rw_rustc=$(rw_rust rustc) || exit 1
 	rw_dir=$RW_TARGET/userland/$1
 	rw_triple=x86_64-unknown-$1
 	mkdir -p "$rw_dir"
@@ -58,9 +57,9 @@ rw_userland()
 		# zig keeps what it makes of the C library's stubs.
 		export ZIG_GLOBAL_CACHE_DIR="$RW_CACHE/zig-cache"
 		# shellcheck disable=SC2086 # a list of -p NAME
-		RUSTC=${ROPEWALK_RUSTC:-/usr/bin/rustc} RUSTC_BOOTSTRAP=1 \
+		RUSTC=$rw_rustc RUSTC_BOOTSTRAP=1 \
 		    CARGO_TARGET_DIR=$RW_TARGET/userland/cargo \
-		    "${ROPEWALK_CARGO:-/usr/bin/cargo}" build --quiet --release \
+		    "$rw_cargo" build --quiet --release \
 		    -Zbuild-std=std,panic_abort --target "$rw_triple" $rw_packages
 	) || rw_die "the tools do not build for $1"
 	for rw_b in $RW_USERLAND_BINS; do

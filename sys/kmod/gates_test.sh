@@ -5,7 +5,11 @@
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-: "${LLVM_SUFFIX=-22}"
+# shellcheck source=/dev/null
+. "$here/../../build.d/common.sh"
+# shellcheck source=/dev/null
+. "$here/../../build.d/system.sh"
+LLVM_SUFFIX=$(rw_llvm_suffix) || LLVM_SUFFIX=
 export LLVM_SUFFIX
 
 passed=0
@@ -14,7 +18,7 @@ skipped=0
 
 for tool in clang llvm-nm llvm-readobj llvm-objdump llvm-cxxfilt python3; do
 	name=$tool$LLVM_SUFFIX
-	[ "$tool" != python3 ] || name=python3
+	[ "$tool" != python3 ] || name=$( (rw_python) 2>/dev/null) || name=python3
 	if ! command -v "$name" >/dev/null 2>&1; then
 		for t in undefined relocations instructions exports panics frames plt32; do
 			echo "skipped: gate_$t: $name is not here (./build.sh setup)"
@@ -25,6 +29,7 @@ for tool in clang llvm-nm llvm-readobj llvm-objdump llvm-cxxfilt python3; do
 	fi
 done
 
+python=$(rw_python)
 work=$(mktemp -d "${TMPDIR:-/tmp}/gates.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -57,7 +62,7 @@ not_ok() {
 opens() {
 	name=$1
 	shift
-	if python3 "$here/gates.py" "$@" >log 2>&1; then ok "$name"; else not_ok "$name"; fi
+	if "$python" "$here/gates.py" "$@" >log 2>&1; then ok "$name"; else not_ok "$name"; fi
 }
 
 # shuts NAME WORDS GATE ARG...: the gate fails with its own message, which has WORDS
@@ -65,7 +70,7 @@ shuts() {
 	name=$1
 	words=$2
 	shift 2
-	if python3 "$here/gates.py" "$@" >log 2>&1; then
+	if "$python" "$here/gates.py" "$@" >log 2>&1; then
 		not_ok "$name"
 	elif grep -q "gate \`$1' is shut" log && grep -q -- "$words" log; then
 		ok "$name"
@@ -190,7 +195,7 @@ shuts frames_unknown bare.o frames 1024 good.o bare.o
 
 # The rewriting that NetBSD's linker wants makes the object one that it takes.
 cp good.o rewritten.o
-python3 "$here/plt32.py" rewritten.o >log
+"$python" "$here/plt32.py" rewritten.o >log
 opens plt32_rewritten relocations rewritten.o netbsd
 
 echo "$passed passed, $failed failed, $skipped skipped"

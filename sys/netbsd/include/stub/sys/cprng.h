@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-#define	CPRNG_MAX_LEN	524288
+#define	CPRNG_MAX_LEN	65536
 
 typedef struct cprng_strong cprng_strong_t;
 

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 typedef struct kauth_cred *kauth_cred_t;
-typedef uint32_t kauth_action_t;
+typedef uint64_t kauth_action_t;
 
 enum {
 	KAUTH_NETWORK_INTERFACE = 4

@@ -1,0 +1,294 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the FreeBSD shims rely on: see sys/kmod/probe.h.  The functions are those of
+ * sys/kmod/symbols.freebsd; protos.inc is made from it.
+ */
+/* For what only kernels with assertions have. */
+#define	INVARIANTS
+#define	INVARIANT_SUPPORT
+
+#include <sys/param.h>
+#include <sys/systm.h>
+#include <sys/callout.h>
+#include <sys/epoch.h>
+#include <sys/errno.h>
+#include <sys/ioccom.h>
+#include <sys/jail.h>
+#include <sys/kernel.h>
+#include <sys/libkern.h>
+#include <sys/lock.h>
+#include <sys/malloc.h>
+#include <sys/mbuf.h>
+#include <sys/module.h>
+#include <sys/osd.h>
+#include <sys/pcpu.h>
+#include <sys/priv.h>
+#include <sys/proc.h>
+#include <sys/queue.h>
+#include <sys/smp.h>
+#include <sys/socket.h>
+#include <sys/socketvar.h>
+#include <sys/sockio.h>
+#include <sys/sx.h>
+#include <sys/sysctl.h>
+#include <sys/syslog.h>
+#include <sys/time.h>
+
+#include <net/if.h>
+#include <net/if_var.h>
+#include <net/if_clone.h>
+#include <net/if_types.h>
+#include <net/if_vlan_var.h>
+#include <net/bpf.h>
+#include <net/ethernet.h>
+#include <net/vnet.h>
+
+#include <netinet/in.h>
+#include <netinet/in_systm.h>
+#include <netinet/in_var.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/ip_encap.h>
+#include <netinet/ip_var.h>
+#include <netinet/udp.h>
+#include <netinet/udp_var.h>
+#include <netinet6/in6_var.h>
+#include <netinet6/ip6_var.h>
+
+#include <vm/uma.h>
+
+#include <machine/in_cksum.h>
+
+#include "probe.h"
+#include "protos.inc"
+
+/* Function pointers that the shims hand over. */
+TYPE(encap_check_t)
+TYPE(encap_input_t)
+TYPE(epoch_tracker_t)
+TYPE(if_init_fn_t)
+TYPE(if_ioctl_fn_t)
+TYPE(if_qflush_fn_t)
+TYPE(if_reassign_fn_t)
+TYPE(if_t)
+TYPE(if_transmit_fn_t)
+TYPE(ifc_create_f)
+TYPE(ifc_destroy_f)
+TYPE(ifc_match_f)
+TYPE(modeventhand_t)
+TYPE(osd_method_t)
+TYPE(sbintime_t)
+TYPE(udp_tun_func_t)
+
+void	probe_kern(void);
+void	probe_abi(void);
+void	probe_flags(void);
+
+void
+probe_kern(void)
+{
+
+	PROBE_NUMBER("release", "__FreeBSD_version", __FreeBSD_version);
+	KERN_SIZE(struct callout)
+	KERN_SIZE(struct sx)
+	KERN_SIZE(struct epoch_tracker)
+	KERN_SIZE(struct encap_config)
+	KERN_MEMBER(struct encap_config, proto)
+	KERN_MEMBER(struct encap_config, check)
+	KERN_MEMBER(struct encap_config, input)
+	KERN_SIZE(struct if_clone_addreq)
+	KERN_MEMBER(struct if_clone_addreq, version)
+	KERN_MEMBER(struct if_clone_addreq, maxunit)
+	KERN_MEMBER(struct if_clone_addreq, flags)
+	KERN_MEMBER(struct if_clone_addreq, match_f)
+	KERN_MEMBER(struct if_clone_addreq, create_f)
+	KERN_MEMBER(struct if_clone_addreq, destroy_f)
+
+	KERN_SIZE(struct mbuf)
+	KERN_MEMBER(struct mbuf, m_next)
+	KERN_MEMBER(struct mbuf, m_nextpkt)
+	KERN_MEMBER(struct mbuf, m_data)
+	KERN_MEMBER(struct mbuf, m_len)
+	KERN_MEMBER(struct mbuf, m_pkthdr)
+	KERN_MEMBER(struct mbuf, m_pkthdr.len)
+	KERN_MEMBER(struct mbuf, m_pkthdr.rcvif)
+	KERN_MEMBER(struct mbuf, m_pkthdr.snd_tag)
+	KERN_MEMBER(struct mbuf, m_pkthdr.csum_flags)
+	KERN_MEMBER(struct mbuf, m_pkthdr.csum_data)
+	KERN_MEMBER(struct mbuf, m_pkthdr.ether_vtag)
+	KERN_MEMBER(struct mbuf, m_pkthdr.fibnum)
+	KERN_MEMBER(struct mbuf, m_pkthdr.flowid)
+	KERN_MEMBER(struct mbuf, m_pkthdr.tags)
+	KERN_MEMBER(struct mbuf, m_ext.ext_buf)
+	KERN_MEMBER(struct mbuf, m_ext.ext_size)
+	KERN_SIZE(struct m_tag)
+	KERN_MEMBER(struct m_tag, m_tag_id)
+	KERN_MEMBER(struct m_tag, m_tag_cookie)
+	KERN_MEMBER(struct m_tag, m_tag_link)
+	KERN_MEMBER(struct prison, pr_flags)
+	KERN_MEMBER(struct prison, pr_vnet)
+	KERN_MEMBER(struct socket, so_vnet)
+	KERN_MEMBER(struct sysctl_oid, oid_children)
+	KERN_MEMBER(struct sysctl_req, oldfunc)
+	KERN_MEMBER(struct thread, td_ucred)
+	KERN_MEMBER(struct thread, td_vnet)
+	KERN_MEMBER(struct pcpu, pc_cpuid)
+	KERN_MEMBER(struct vnet, vnet_le)
+
+	KERN_NUMBER(MHLEN)
+	KERN_NUMBER(MLEN)
+	KERN_NUMBER(MCLBYTES)
+	KERN_NUMBER(MJUMPAGESIZE)
+	KERN_NUMBER(SI_SUB_PSEUDO)
+	KERN_NUMBER(SI_SUB_LOCK)
+}
+
+void
+probe_abi(void)
+{
+
+	ABI_SIZE(struct ifreq)
+	ABI_MEMBER(struct ifreq, ifr_addr)
+	ABI_MEMBER(struct ifreq, ifr_mtu)
+	ABI_SIZE(struct in6_ifreq)
+	ABI_MEMBER(struct in6_ifreq, ifr_addr)
+	ABI_SIZE(struct in_aliasreq)
+	ABI_MEMBER(struct in_aliasreq, ifra_addr)
+	ABI_MEMBER(struct in_aliasreq, ifra_dstaddr)
+	ABI_SIZE(struct in6_aliasreq)
+	ABI_MEMBER(struct in6_aliasreq, ifra_addr)
+	ABI_MEMBER(struct in6_aliasreq, ifra_dstaddr)
+	ABI_MEMBER(struct sockaddr, sa_len)
+	ABI_MEMBER(struct sockaddr, sa_family)
+	ABI_SIZE(struct sockaddr_in)
+	ABI_MEMBER(struct sockaddr_in, sin_port)
+	ABI_MEMBER(struct sockaddr_in, sin_addr)
+	ABI_SIZE(struct sockaddr_in6)
+	ABI_MEMBER(struct sockaddr_in6, sin6_port)
+	ABI_MEMBER(struct sockaddr_in6, sin6_addr)
+	ABI_SIZE(struct ip)
+	ABI_MEMBER(struct ip, ip_len)
+	ABI_MEMBER(struct ip, ip_ttl)
+	ABI_MEMBER(struct ip, ip_p)
+	ABI_MEMBER(struct ip, ip_src)
+	ABI_MEMBER(struct ip, ip_dst)
+	ABI_SIZE(struct ip6_hdr)
+	ABI_MEMBER(struct ip6_hdr, ip6_vfc)
+	ABI_MEMBER(struct ip6_hdr, ip6_plen)
+	ABI_MEMBER(struct ip6_hdr, ip6_nxt)
+	ABI_MEMBER(struct ip6_hdr, ip6_hlim)
+	ABI_MEMBER(struct ip6_hdr, ip6_src)
+	ABI_MEMBER(struct ip6_hdr, ip6_dst)
+	ABI_SIZE(struct udphdr)
+	ABI_MEMBER(struct udphdr, uh_sport)
+	ABI_MEMBER(struct udphdr, uh_dport)
+	ABI_MEMBER(struct udphdr, uh_ulen)
+	ABI_MEMBER(struct udphdr, uh_sum)
+	ABI_SIZE(struct timespec)
+	ABI_MEMBER(struct timespec, tv_sec)
+	ABI_MEMBER(struct timespec, tv_nsec)
+}
+
+void
+probe_flags(void)
+{
+
+	FLAG(SIOCADDMULTI)
+	FLAG(SIOCDELMULTI)
+	FLAG(SIOCDIFPHYADDR)
+	FLAG(SIOCGIFPDSTADDR)
+	FLAG(SIOCGIFPDSTADDR_IN6)
+	FLAG(SIOCGIFPSRCADDR)
+	FLAG(SIOCGIFPSRCADDR_IN6)
+	FLAG(SIOCSIFFLAGS)
+	FLAG(SIOCSIFMTU)
+	FLAG(SIOCSIFPHYADDR)
+	FLAG(SIOCSIFPHYADDR_IN6)
+	FLAG(IOCPARM_MASK)
+
+	FLAG(IFCAP_JUMBO_MTU)
+	FLAG(IFCAP_LINKSTATE)
+	FLAG(IFCAP_VLAN_MTU)
+	FLAG(IFCOUNTER_IBYTES)
+	FLAG(IFCOUNTER_IERRORS)
+	FLAG(IFCOUNTER_IPACKETS)
+	FLAG(IFCOUNTER_IQDROPS)
+	FLAG(IFCOUNTER_NOPROTO)
+	FLAG(IFCOUNTER_OBYTES)
+	FLAG(IFCOUNTER_OERRORS)
+	FLAG(IFCOUNTER_OPACKETS)
+	FLAG(IFCOUNTER_OQDROPS)
+	FLAG(IFC_F_AUTOUNIT)
+	FLAG(IFF_BROADCAST)
+	FLAG(IFF_DRV_RUNNING)
+	FLAG(IFF_MULTICAST)
+	FLAG(IFF_SIMPLEX)
+	FLAG(IFF_UP)
+	FLAG(IFNAMSIZ)
+	FLAG(IFT_ETHER)
+	FLAG(IF_MAXUNIT)
+	FLAG(LINK_STATE_DOWN)
+	FLAG(LINK_STATE_UP)
+	FLAG(ETHER_ADDR_LEN)
+	FLAG(ETHER_HDR_LEN)
+
+	FLAG(CSUM_SND_TAG)
+	FLAG(CSUM_UDP)
+	FLAG(CSUM_UDP_IPV6)
+	FLAG(MTAG_PERSISTENT)
+	FLAG(MT_DATA)
+	FLAG(M_BCAST)
+	FLAG(M_EXT)
+	FLAG(M_EXTPG)
+	FLAG(M_MCAST)
+	FLAG(M_NOFREE)
+	FLAG(M_NOWAIT)
+	FLAG(M_PKTHDR)
+	FLAG(M_RDONLY)
+	FLAG(M_VLANTAG)
+	FLAG(M_WAITOK)
+	FLAG(M_ZERO)
+
+	FLAG(AF_INET)
+	FLAG(AF_INET6)
+	FLAG(IPPROTO_DONE)
+	FLAG(IPPROTO_MAX)
+	FLAG(IPPROTO_UDP)
+	FLAG(IPV6_MAXPACKET)
+	FLAG(IPV6_VERSION)
+	FLAG(IP_MAXPACKET)
+	FLAG(SOCK_DGRAM)
+
+	FLAG(CTLFLAG_MPSAFE)
+	FLAG(CTLFLAG_RD)
+	FLAG(CTLTYPE_OPAQUE)
+	FLAG(LOG_DEBUG)
+	FLAG(MOD_LOAD)
+	FLAG(MOD_UNLOAD)
+	FLAG(OID_AUTO)
+	FLAG(PRIV_NET_HWIOCTL)
+	FLAG(PR_MAXMETHOD)
+	FLAG(PR_METHOD_REMOVE)
+	FLAG(PR_VNET)
+	FLAG(SA_XLOCKED)
+	FLAG(SBT_1MS)
+	FLAG(SBT_1US)
+	FLAG(SI_ORDER_ANY)
+	FLAG(SI_ORDER_MIDDLE)
+	FLAG(SX_DUPOK)
+
+	FLAG(EADDRINUSE)
+	FLAG(EADDRNOTAVAIL)
+	FLAG(EAFNOSUPPORT)
+	FLAG(EBUSY)
+	FLAG(EEXIST)
+	FLAG(EINVAL)
+	FLAG(EMSGSIZE)
+	FLAG(ENOBUFS)
+	FLAG(ENOMEM)
+	FLAG(ENXIO)
+	FLAG(EOPNOTSUPP)
+	FLAG(EPROGMISMATCH)
+	FLAG(EPROTONOSUPPORT)
+}
