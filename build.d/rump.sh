@@ -97,12 +97,12 @@ rw_rump_link()
 	shift
 	rw_l=
 	for rw_c in $RW_RUMP_LIBS; do
-		[ ! -e "$RUMP_PREFIX/lib/lib$rw_c.a" ] || rw_l="$rw_l -l$rw_c"
+		[ ! -e "$RUMP_PREFIX/lib/lib$rw_c.a" ] || rw_l="$rw_l $RUMP_PREFIX/lib/lib$rw_c.a"
 	done
 	# Whole archives: components announce themselves in link sets that nothing names. Not -static:
 	# a rump kernel looks for these in the program's dynamic section.
 	# shellcheck disable=SC2086 # a list
-	"$(rw_tool clang)" -no-pie -Wl,--hash-style=both -Wl,-z,muldefs -o "$rw_out" -L"$RUMP_PREFIX/lib" \
+	"$(rw_tool clang)" -no-pie -Wl,--hash-style=both -Wl,-z,muldefs -o "$rw_out" \
 	    -Wl,--whole-archive "$@" $rw_l -Wl,--no-whole-archive -lpthread -lrt -ldl ||
 		rw_die "${rw_out##*/} does not link"
 	rw_note "$rw_out"
@@ -144,7 +144,7 @@ rw_rump_programs()
 	rw_rump_host "$rw_bench/main.c" "$rw_w/rumpbench.work/main.o" -D_GNU_SOURCE
 	for rw_prog in rumpkern rumpbench; do
 		rw_rump_link "$rw_w/$rw_prog" "$rw_w/$rw_prog.work"/*.o "$@"
-		rw_rump_link "$rw_w/$rw_prog-native" "$rw_w/$rw_prog.work"/*.o -lrumpnet_l2tp
+		rw_rump_link "$rw_w/$rw_prog-native" "$rw_w/$rw_prog.work"/*.o "$RUMP_PREFIX/lib/librumpnet_l2tp.a"
 	done
 }
 

@@ -20,6 +20,14 @@ sites()
 	r_both_up
 }
 
+# want_both WHAT...: skip when a router has it not.
+want_both()
+{
+	rw_begin
+	r_want A "$@"
+	r_want B "$@"
+}
+
 # want_encap ENCAP: skip when a router has no choice and it is not IP.
 want_encap()
 {
@@ -27,6 +35,16 @@ want_encap()
 		r_want A encap
 		r_want B encap
 	}
+}
+
+# any_encap: UDP where both routers have it, for cases that are about something else.
+any_encap()
+{
+	if r_can A encap && r_can B encap; then
+		echo udp
+	else
+		echo ip
+	fi
 }
 
 # basic INNER OUTER ENCAP
@@ -62,7 +80,7 @@ done
 rw_case teardown "each step of a teardown stops the traffic, each step back restores it"
 teardown_body()
 {
-	sites 4 udp
+	sites 4 "$(any_encap)"
 	tr_ping
 	r_want A tools
 	r_ifconfig A "$TUN_IF" deletetunnel || rw_fail "deletetunnel"
@@ -97,9 +115,9 @@ for encap in ip udp; do
 	rw_case "full_size6_$encap" "the same over IPv6 outside"
 	eval "full_size6_${encap}_body() { sites 6 $encap; full_size; }"
 	rw_case "jumbo_$encap" "9000-byte packets cross a WAN that holds them"
-	eval "jumbo_${encap}_body() { sites 4 $encap 9200 9000; jumbo; }"
+	eval "jumbo_${encap}_body() { want_both jumbo; sites 4 $encap 9200 9000; jumbo; }"
 	rw_case "jumbo_fragmented_$encap" "9000-byte packets cross a WAN of MTU 1500"
-	eval "jumbo_fragmented_${encap}_body() { sites 4 $encap 1500 9000; jumbo; }"
+	eval "jumbo_fragmented_${encap}_body() { want_both jumbo; sites 4 $encap 1500 9000; jumbo; }"
 	rw_case "tcp_$encap" "a TCP stream arrives byte for byte, each way"
 	eval "tcp_${encap}_body() { sites 4 $encap; tcp; }"
 	rw_case "vlan_$encap" "802.1Q and 802.1ad frames arrive byte for byte"
@@ -114,8 +132,6 @@ full_size()
 
 jumbo()
 {
-	r_want A jumbo
-	r_want B jumbo
 	tr_full 9000
 	frame=$(frame vlan 9018 7)
 	rw_frame_crosses "$NS_CA" eth0 "$NS_CB" eth0 "$frame" ||
@@ -175,9 +191,7 @@ sublayer_body()
 rw_case two_pseudowires "several pseudowires between the same two addresses"
 two_pseudowires_body()
 {
-	rw_begin
-	r_want A tap
-	r_want B tap
+	want_both tap
 	sites 4 udp
 	# Another broadcast domain at each site.
 	for s in A B; do
@@ -201,12 +215,11 @@ two_pseudowires_body()
 # The route to the far end leads into the pseudowire itself.
 for encap in ip udp; do
 	rw_case "recursion_$encap" "a pseudowire routed into itself drops, counts, and stays calm"
-	eval "recursion_${encap}_body() { sites 4 $encap; recursion; }"
+	eval "recursion_${encap}_body() { want_both tap; sites 4 $encap; recursion; }"
 done
 
 recursion()
 {
-	r_want A tap
 	tr_ping
 	topo_static_neighbours
 	rw_addr "$NS_RA" br0 10.77.0.254/24
@@ -238,9 +251,7 @@ cpu_ticks()
 rw_case reconfigure_under_traffic "sessions, cookies, encapsulation change while packets flow"
 reconfigure_under_traffic_body()
 {
-	rw_begin
-	r_want A tools encap
-	r_want B tools encap
+	want_both tools encap
 	sites 4 udp
 	tr_ping
 	tr_load_start
@@ -273,7 +284,7 @@ change()
 rw_case destroy_under_traffic "destroy and create while packets flow; nothing leaks"
 destroy_under_traffic_body()
 {
-	sites 4 udp
+	sites 4 "$(any_encap)"
 	tr_ping
 	tr_load_start
 	for round in 1 2 3 4 5 6 7 8; do

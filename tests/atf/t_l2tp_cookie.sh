@@ -20,6 +20,12 @@ cookies()
 		r_want A encap
 		r_want B encap
 	}
+	case $1/$2 in
+	0/[48]|[48]/0)
+		r_want A uneven
+		r_want B uneven
+		;;
+	esac
 	topo_two_sites 4
 	tun_defaults
 	TUN_ENCAP=$3

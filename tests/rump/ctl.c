@@ -116,8 +116,9 @@ ctl_create(char *name)
 	return NB_EINVAL;
 }
 
+/* "how" is nb_join or nb_leave. */
 static int
-ctl_join(const char *name, const char *const *joins)
+ctl_join(const char *name, const char *const *joins, int (*how)(const char *, const char *))
 {
 	char bridge[NB_NAMELEN];
 	const char *colon;
@@ -128,7 +129,7 @@ ctl_join(const char *name, const char *const *joins)
 		    (size_t)(colon - *joins) < sizeof(bridge)) {
 			memcpy(bridge, *joins, (size_t)(colon - *joins));
 			bridge[colon - *joins] = '\0';
-			return nb_join(bridge, name);
+			return (*how)(bridge, name);
 		}
 	}
 	return 0;
@@ -179,7 +180,7 @@ ctl_names(int op, struct ctl_name *to, uint32_t *len)
 
 /* The request's payload is in buf, and the reply's afterwards. */
 static int
-ctl_answer(struct ctl_header *h, char *buf, const char *const *joins)
+ctl_answer(struct ctl_header *h, char *buf, const char *const *joins, int leave)
 {
 	struct ctl_tunnel *t = (struct ctl_tunnel *)(void *)buf;
 	struct ctl_value *v = (struct ctl_value *)(void *)buf;
@@ -201,6 +202,8 @@ ctl_answer(struct ctl_header *h, char *buf, const char *const *joins)
 	case CTL_OP_IFCREATE:
 		return ctl_create(h->ifname);
 	case CTL_OP_IFDESTROY:
+		if (leave)
+			(void)ctl_join(h->ifname, joins, nb_leave);
 		return nb_destroy(h->ifname);
 	case CTL_OP_IFLIST:
 		return ctl_iflist((struct ctl_if *)(void *)buf, &h->len);
@@ -225,7 +228,7 @@ ctl_answer(struct ctl_header *h, char *buf, const char *const *joins)
 		if (len != sizeof(*v))
 			return NB_EINVAL;
 		error = nb_set_up(h->ifname, v->value != 0);
-		return error == 0 && v->value != 0 ? ctl_join(h->ifname, joins) : error;
+		return error == 0 && v->value != 0 ? ctl_join(h->ifname, joins, nb_join) : error;
 	case CTL_OP_IFCLONERS:
 	case CTL_OP_KSTATLIST:
 		return ctl_names(h->op, (struct ctl_name *)(void *)buf, &h->len);
@@ -242,7 +245,7 @@ ctl_answer(struct ctl_header *h, char *buf, const char *const *joins)
 }
 
 void
-ctl_serve(int s, const char *const *joins)
+ctl_serve(int s, const char *const *joins, int leave)
 {
 	static union {
 		char	 bytes[CTL_PAYLOAD_MAX + 16];
@@ -254,7 +257,7 @@ ctl_serve(int s, const char *const *joins)
 		if (h.magic != CTL_MAGIC || h.version != CTL_VERSION || h.len > CTL_PAYLOAD_MAX ||
 		    h.ifname[sizeof(h.ifname) - 1] != '\0' || ctl_read(s, buf.bytes, h.len) != 0)
 			return;
-		h.errnum = (uint32_t)ctl_answer(&h, buf.bytes, joins);
+		h.errnum = (uint32_t)ctl_answer(&h, buf.bytes, joins, leave);
 		h.cmd = 0;
 		if (h.errnum != 0)
 			h.len = 0;

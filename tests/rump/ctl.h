@@ -72,8 +72,9 @@ struct ctl_kstat {
 
 /*
  * Answers the requests of one client until it goes. "joins" is a list of "bridge:member" that ends
- * with NULL: such an interface becomes a port of such a bridge once it is up.
+ * with NULL: such an interface becomes a port of such a bridge once it is up, and, with "leave", none
+ * before it is destroyed.
  */
-void	ctl_serve(int, const char *const *joins);
+void	ctl_serve(int, const char *const *joins, int leave);
 
 #endif

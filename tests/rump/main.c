@@ -3,13 +3,15 @@
  *
  * rumpkern: a NetBSD rump kernel as a router of the tests.
  *
- *	rumpkern -s SOCKET -w ADDRESS/LEN -g GATEWAY [-j BRIDGE:MEMBER ...] [-u MODULE]
+ *	rumpkern -s SOCKET -w ADDRESS/LEN -g GATEWAY [-j BRIDGE:MEMBER ...] [-l] [-u MODULE]
  *
  * Its first interface, virt0, is the tap device tun0 of the host: the WAN, with that address and
  * that default route. virt1, which is tun1, is the LAN, and a port of bridge0. An interface named
  * by -j becomes a port of a bridge once it is up. Requests come over SOCKET as to hostkern(8), so
- * that the same ifconfig(8) and kstat(8) drive both. At SIGTERM the interfaces of -j are destroyed
- * and the module of -u is unloaded; the last line says whether that went well.
+ * that the same ifconfig(8) and kstat(8) drive both. At SIGTERM, with -u, the interfaces of -j
+ * are destroyed and that module is unloaded; the last line says whether that went well. -l: an
+ * interface leaves its bridge before it is destroyed, since NetBSD's own l2tp0 stops a DIAGNOSTIC kernel
+ * otherwise.
  */
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -116,12 +118,13 @@ main(int argc, char **argv)
 	const char *joins[16] = { NULL }, *gateway = NULL, *path = NULL, *unload = NULL;
 	struct sigaction sa = { .sa_handler = on_term };
 	char *address = NULL;
-	int c, client, error, njoins = 0, s;
+	int c, client, error, leave = 0, njoins = 0, s;
 
-	while ((c = getopt(argc, argv, "g:j:s:u:w:")) != -1) {
+	while ((c = getopt(argc, argv, "g:j:ls:u:w:")) != -1) {
 		switch (c) {
 		case 'g': gateway = optarg; break;
 		case 'j': if (njoins < 15) joins[njoins++] = optarg; break;
+		case 'l': leave = 1; break;
 		case 's': path = optarg; break;
 		case 'u': unload = optarg; break;
 		case 'w': address = optarg; break;
@@ -130,7 +133,7 @@ main(int argc, char **argv)
 	}
 	if (path == NULL || address == NULL) {
 		fprintf(stderr, "usage: rumpkern -s socket -w address/len [-g gateway]"
-		    " [-j bridge:member] [-u module]\n");
+		    " [-j bridge:member] [-l] [-u module]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IONBF, 0);
@@ -145,9 +148,11 @@ main(int argc, char **argv)
 	must("dad_count", nb_sysctl_set("net.inet.ip.dad_count", 0));
 	must("ip6 dad_count", nb_sysctl_set("net.inet6.ip6.dad_count", 0));
 	must("create virt0", nb_create("virt0"));
+	wan(address, gateway);
+	/* From here on interfaces say nothing by themselves: tests count. */
+	must("auto_linklocal", nb_sysctl_set("net.inet6.ip6.auto_linklocal", 0));
 	must("create virt1", nb_create("virt1"));
 	must("create bridge0", nb_create("bridge0"));
-	wan(address, gateway);
 	must("bridge0", nb_join("bridge0", "virt1"));
 	must("virt1 up", nb_set_up("virt1", 1));
 	must("bridge0 up", nb_set_up("bridge0", 1));
@@ -157,11 +162,11 @@ main(int argc, char **argv)
 		if (client == -1 && errno != EINTR)
 			die("accept", errno);
 		if (client != -1) {
-			ctl_serve(client, joins);
+			ctl_serve(client, joins, leave);
 			(void)close(client);
 		}
 	}
-	for (c = 0; c < njoins; c++) {
+	for (c = 0; unload != NULL && c < njoins; c++) {
 		const char *member = strchr(joins[c], ':');
 
 		/* ENXIO: it is gone already. */

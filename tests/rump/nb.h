@@ -35,6 +35,7 @@ int	nb_tunnel_get(const char *, int *, unsigned char *, unsigned char *);
 int	nb_tunnel_del(const char *);
 int	nb_cloners(char (*)[NB_NAMELEN], int *);
 int	nb_join(const char *, const char *);
+int	nb_leave(const char *, const char *);
 
 /* nb_addr.c: family 4 or 6 */
 int	nb_address(const char *, int, const unsigned char *, int);

@@ -213,13 +213,11 @@ nb_cloners(char (*names)[NB_NAMELEN], int *n)
 	return error;
 }
 
-/* As brconfig(8) "add"; a member already is no error. */
-int
-nb_join(const char *bridge, const char *member)
+static int
+nb_bridge(const char *bridge, const char *member, unsigned long cmd)
 {
 	struct ifbreq breq;
 	struct ifdrv ifd;
-	int error;
 
 	memset(&breq, 0, sizeof(breq));
 	memset(&ifd, 0, sizeof(ifd));
@@ -227,9 +225,26 @@ nb_join(const char *bridge, const char *member)
 		return EINVAL;
 	memcpy(breq.ifbr_ifsname, member, strlen(member));
 	memcpy(ifd.ifd_name, bridge, strlen(bridge));
-	ifd.ifd_cmd = BRDGADD;
+	ifd.ifd_cmd = cmd;
 	ifd.ifd_len = sizeof(breq);
 	ifd.ifd_data = &breq;
-	error = nb_ioctl(nb_inet, SIOCSDRVSPEC, &ifd);
+	return nb_ioctl(nb_inet, SIOCSDRVSPEC, &ifd);
+}
+
+/* As brconfig(8) "add"; a member already is no error. */
+int
+nb_join(const char *bridge, const char *member)
+{
+	int error;
+
+	error = nb_bridge(bridge, member, BRDGADD);
 	return error == EEXIST ? 0 : error;
+}
+
+/* As brconfig(8) "delete". */
+int
+nb_leave(const char *bridge, const char *member)
+{
+
+	return nb_bridge(bridge, member, BRDGDEL);
 }
