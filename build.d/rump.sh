@@ -52,7 +52,7 @@ rw_rump_cc()
 	# shellcheck disable=SC2086 # lists of flags
 	"$(rw_tool clang)" $RW_RUMP_CFLAGS "$@" $rw_flags \
 	    -imacros "$rw_s/rump/include/opt/opt_rumpkernel.h" \
-	    -DRUMP_CURLWP=RUMP_CURLWP___THREAD -DINET -DINET6 ${RUMP_CPPFLAGS-} \
+	    -DRUMP_CURLWP=RUMP_CURLWP___THREAD -DRUMP_USE_CTOR -DINET -DINET6 ${RUMP_CPPFLAGS-} \
 	    -c "$rw_c" -o "$rw_o" ||
 		rw_die "${rw_c#"$RW_TOP"/} does not compile for a rump kernel"
 }

@@ -164,6 +164,7 @@ wrong_encap_body()
 	OUTER_ENCAP=ip
 	TUN_ENCAP=ip
 	refused "$(message "$TUN_SID_A" '' "$frame")" wrong_encap if.ierrors
+	r_ifconfig A l2tp1 destroy || rw_fail "destroy"
 	rw_finish A
 }
 

@@ -61,7 +61,7 @@ class Console:
         for at in range(0, len(line), 64):
             self.socket.sendall(line[at:at + 64].encode())
             time.sleep(0.01)
-        found = self.until(rb"rwbegin\r*\n((?:.|\r|\n)*?)rwend:(\d+):")
+        found = self.until(rb"rwbegin\r*\n([\s\S]*?)rwend:(\d+):")
         sys.stdout.write(found[1].replace(b"\r", b"").decode(errors="replace"))
         return int(found[2])
 

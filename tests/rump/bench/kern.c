@@ -48,7 +48,7 @@ static const uint8_t gw_mac[ETHER_ADDR_LEN] = { 2, 0, 0, 0, 0xee, 1 };
 
 extern int ip_dad_count;
 
-/* Answers who-has for anything: the way out leads to one neighbour. */
+/* Answers who-has for anything but us: the way out leads to one neighbour. */
 static void
 wan_arp(struct ifnet *ifp, struct mbuf *m)
 {
@@ -64,11 +64,11 @@ wan_arp(struct ifnet *ifp, struct mbuf *m)
 	r->m_len = r->m_pkthdr.len = 60;
 	eh = mtod(r, struct ether_header *);
 	ah = (struct arphdr *)(eh + 1);
-	if (ntohs(ah->ar_op) != ARPOP_REQUEST) {
+	memcpy(target, ar_tpa(ah), 4);
+	if (ntohs(ah->ar_op) != ARPOP_REQUEST || be32dec(target) == WAN_ADDR) {
 		m_freem(r);
 		return;
 	}
-	memcpy(target, ar_tpa(ah), 4);
 	memcpy(eh->ether_dhost, eh->ether_shost, ETHER_ADDR_LEN);
 	memcpy(eh->ether_shost, gw_mac, ETHER_ADDR_LEN);
 	ah->ar_op = htons(ARPOP_REPLY);
@@ -277,6 +277,19 @@ packet(int len)
 	return m;
 }
 
+/* Of a header without options. */
+static uint16_t
+ip_sum(const uint16_t *p)
+{
+	uint32_t sum = 0;
+	int i;
+
+	for (i = 0; i < 10; i++)
+		sum += p[i];
+	sum = (sum >> 16) + (sum & 0xffff);
+	return (uint16_t)~(sum + (sum >> 16));
+}
+
 /* Frames out of the pseudowires of "order", as bridge(4) sends them. */
 void
 rump_bench_encap(const unsigned *order, int n, const void *frame, int len)
@@ -330,8 +343,7 @@ rump_bench_decap(const unsigned *order, int n, const void *frame, int len)
 		ip->ip_p = 115;
 		ip->ip_src.s_addr = htonl(PEER(*order));
 		ip->ip_dst.s_addr = htonl(WAN_ADDR);
-		/* A header's sum, which the interface says that it has verified. */
-		m->m_pkthdr.csum_flags = M_CSUM_IPv4;
+		ip->ip_sum = ip_sum((const uint16_t *)ip);
 		id = htonl(BENCH_SESSION(*order));
 		memcpy(ip + 1, &id, sizeof(id));
 		memcpy((char *)(ip + 1) + sizeof(id), frame, len);

@@ -126,10 +126,10 @@ main(int argc, char **argv)
 			double rate;
 
 			/* Once to warm up: ARP, routes, caches. */
-			(void)run(decap, order, BATCH * 16, frame, size);
+			(void)run(decap, order, n < BATCH * 16 ? n : BATCH * 16, frame, size);
 			rate = run(decap, order, n, frame, size);
 			if (rate < 0) {
-				fprintf(stderr, "rumpbench: packets were lost\n");
+				fprintf(stderr, "rumpbench: packets were lost: %lu came\n", rump_bench_done(decap));
 				return 1;
 			}
 			printf("%s %u %.0f\n", decap ? "decap" : "encap", sessions, rate / 1e3);
