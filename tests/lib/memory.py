@@ -14,6 +14,8 @@ import sys
 # "  type  inuse  memory[K]  requests ..."; "ITEM:  size,  limit,  used, free, ..."
 MALLOC = re.compile(r"^\s*(\S.*?)\s+(\d+)\s+(\d+)K?\s+(?:-\s+)?(\d+)\b")
 ZONE = re.compile(r"^(.+?):\s+(\d+),\s*(\d+),\s*(\d+),\s*(\d+)")
+# The allocators' own books.
+OWN = re.compile(r"^zone (\d+ Bucket|UMA .*|vm pgcache|vmem btag)$")
 # "name  size  requests  fail  releases ..."
 POOL = re.compile(r"^(\S+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\b")
 
@@ -46,6 +48,8 @@ def main(argv):
         return 1
     bad = 0
     for name, n in sorted(now.items()):
+        if OWN.match(name):
+            continue
         grown = n - was.get(name, 0)
         if grown >= rounds / 10:
             print(f"{name}: {was.get(name, 0)} before, {n} after")
