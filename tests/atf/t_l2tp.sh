@@ -120,8 +120,10 @@ for encap in ip udp; do
 	eval "jumbo_fragmented_${encap}_body() { want_both jumbo; sites 4 $encap 1500 9000; jumbo; }"
 	rw_case "tcp_$encap" "a TCP stream arrives byte for byte, each way"
 	eval "tcp_${encap}_body() { sites 4 $encap; tcp; }"
-	rw_case "vlan_$encap" "802.1Q and 802.1ad frames arrive byte for byte"
-	eval "vlan_${encap}_body() { sites 4 $encap; vlan; }"
+	rw_case "vlan_$encap" "802.1Q frames arrive byte for byte, and untagged ones"
+	eval "vlan_${encap}_body() { sites 4 $encap; vlan plain vlan; }"
+	rw_case "qinq_$encap" "802.1ad frames arrive byte for byte"
+	eval "qinq_${encap}_body() { want_both qinq; sites 4 $encap; vlan qinq; }"
 done
 
 full_size()
@@ -154,7 +156,7 @@ frame()
 
 vlan()
 {
-	for kind in plain vlan qinq; do
+	for kind; do
 		for size in 60 1518; do
 			# Linux lets only one 802.1Q tag reach beyond the MTU.
 			case $kind/$size in

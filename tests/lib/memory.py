@@ -14,8 +14,8 @@ import sys
 # "  type  inuse  memory[K]  requests ..."; "ITEM:  size,  limit,  used, free, ..."
 MALLOC = re.compile(r"^\s*(\S.*?)\s+(\d+)\s+(\d+)K?\s+(?:-\s+)?(\d+)\b")
 ZONE = re.compile(r"^(.+?):\s+(\d+),\s*(\d+),\s*(\d+),\s*(\d+)")
-# The allocators' own books.
-OWN = re.compile(r"^zone (\d+ Bucket|UMA .*|vm pgcache|vmem btag)$")
+# The allocators' own books; and devctl(4)'s queue of events, which ends at a thousand, unread.
+OWN = re.compile(r"^zone (\d+ Bucket|UMA .*|vm pgcache|vmem btag|DEVCTL)$")
 # "name  size  requests  fail  releases ..."
 POOL = re.compile(r"^(\S+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\b")
 

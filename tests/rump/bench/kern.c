@@ -46,7 +46,7 @@ static const uint8_t gw_mac[ETHER_ADDR_LEN] = { 2, 0, 0, 0, 0xee, 1 };
 #define	WAN_GW		0x0a010002
 #define	PEER(i)		(0x0a020000 + (i))
 
-extern int ip_dad_count;
+extern int ip_dad_count, ip6_auto_linklocal;
 
 /* Answers who-has for anything but us: the way out leads to one neighbour. */
 static void
@@ -178,6 +178,8 @@ wan_address(void)
 	int error;
 
 	ip_dad_count = 0;
+	/* Ten thousand interfaces that greet their neighbours are another test. */
+	ip6_auto_linklocal = 0;
 	error = up("wan0");
 	if (error != 0)
 		return error;
