@@ -47,7 +47,7 @@ IS(LIBSYS_STATS_7, struct if_data, ifi_obytes);
 CHECK(LIBSYS_STATS_8 == 0);
 CHECK(LIBSYS_NODE == sizeof(struct sysctlnode));
 SPANS(LIBSYS_NAME, struct sysctlnode, sysctl_name);
-SPANS(LIBSYS_VER, struct sysctlnode, sysctl_ver);
+SPANS(LIBSYS_FLAGS, struct sysctlnode, sysctl_flags);
 CHECK(LIBSYS_SYSCTL_VERSION == SYSCTL_VERSION);
 #else
 IS(LIBSYS_STATS_8, struct if_data, ifi_oqdrops);

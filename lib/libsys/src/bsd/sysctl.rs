@@ -41,10 +41,10 @@ pub fn read(name: &str) -> io::Result<Vec<u8>> {
 /// As sysctl(3): ENOENT when there is none.
 #[cfg(target_os = "netbsd")]
 pub fn children(name: &str) -> io::Result<Vec<String>> {
-    /// struct sysctlnode: its size, where the name is, where the version is.
+    /// struct sysctlnode: its size, where the name is, and the flags, which hold the version.
     const NODE: usize = 96;
     const NAME: std::ops::Range<usize> = 8..40;
-    const VER: std::ops::Range<usize> = 40..44;
+    const FLAGS: std::ops::Range<usize> = 0..4;
     const SYSCTL_VERSION: u32 = 0x0100_0000;
     let mut mib = [0; 12];
     let mut n = mib.len() - 1;
@@ -55,7 +55,7 @@ pub fn children(name: &str) -> io::Result<Vec<String>> {
     }
     mib[n] = libc::CTL_QUERY;
     let mut query = [0u8; NODE];
-    query[VER].copy_from_slice(&SYSCTL_VERSION.to_ne_bytes());
+    query[FLAGS].copy_from_slice(&SYSCTL_VERSION.to_ne_bytes());
     let mut nodes = vec![0u8; 1024 * NODE];
     let mut len = nodes.len();
     let (to, from) = (nodes.as_mut_ptr().cast(), query.as_ptr().cast());
