@@ -24,7 +24,7 @@ while [ "$round" -le "$rounds" ]; do
 	for prog in rumpbench rumpbench-native; do
 		echo "round $round of $rounds: $prog" >&2
 		RUMP_NCPU=1 RUMP_VERBOSE=0 timeout 300 "$dir/$prog" "$@" |
-			sed -n "s/^\(encap\|decap\) /$prog &/p" >>"$results"
+			sed -n "s/^\(encap\|decap\) /$prog &/p" | tee -a "$results" >&2
 	done
 	round=$((round + 1))
 done
