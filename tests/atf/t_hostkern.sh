@@ -205,7 +205,7 @@ configured_body()
 		rw_spawn "hk$s" "$(ns_of r $s)" "$(rw_bin)/hostkern" \
 		    -f "$RW_STATE/hk$s.toml" -s "$(host_sock $s)"
 		rw_until 10 host_ifconfig $s l2tp0 || rw_fail "site $s: no l2tp0"
-		r_join $s l2tp0
+		r_port $s l2tp0
 	done
 	tr_ping
 	# A reload leaves what is as it was, and traffic with it.
