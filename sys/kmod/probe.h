@@ -41,4 +41,42 @@
 	void __attribute__((__overloadable__))				\
 	type_ ## name(name *p __attribute__((__unused__))) { }
 
+/* The part of the user ABI that both systems have by these names. */
+#define	ABI_COMMON \
+	ABI_SIZE(struct in_aliasreq) \
+	ABI_MEMBER(struct in_aliasreq, ifra_addr) \
+	ABI_MEMBER(struct in_aliasreq, ifra_dstaddr) \
+	ABI_SIZE(struct in6_aliasreq) \
+	ABI_MEMBER(struct in6_aliasreq, ifra_addr) \
+	ABI_MEMBER(struct in6_aliasreq, ifra_dstaddr) \
+	ABI_MEMBER(struct sockaddr, sa_len) \
+	ABI_MEMBER(struct sockaddr, sa_family) \
+	ABI_SIZE(struct sockaddr_in) \
+	ABI_MEMBER(struct sockaddr_in, sin_port) \
+	ABI_MEMBER(struct sockaddr_in, sin_addr) \
+	ABI_SIZE(struct sockaddr_in6) \
+	ABI_MEMBER(struct sockaddr_in6, sin6_port) \
+	ABI_MEMBER(struct sockaddr_in6, sin6_addr) \
+	ABI_SIZE(struct ip) \
+	ABI_MEMBER(struct ip, ip_len) \
+	ABI_MEMBER(struct ip, ip_ttl) \
+	ABI_MEMBER(struct ip, ip_p) \
+	ABI_MEMBER(struct ip, ip_src) \
+	ABI_MEMBER(struct ip, ip_dst) \
+	ABI_SIZE(struct ip6_hdr) \
+	ABI_MEMBER(struct ip6_hdr, ip6_vfc) \
+	ABI_MEMBER(struct ip6_hdr, ip6_plen) \
+	ABI_MEMBER(struct ip6_hdr, ip6_nxt) \
+	ABI_MEMBER(struct ip6_hdr, ip6_hlim) \
+	ABI_MEMBER(struct ip6_hdr, ip6_src) \
+	ABI_MEMBER(struct ip6_hdr, ip6_dst) \
+	ABI_SIZE(struct udphdr) \
+	ABI_MEMBER(struct udphdr, uh_sport) \
+	ABI_MEMBER(struct udphdr, uh_dport) \
+	ABI_MEMBER(struct udphdr, uh_ulen) \
+	ABI_MEMBER(struct udphdr, uh_sum) \
+	ABI_SIZE(struct timespec) \
+	ABI_MEMBER(struct timespec, tv_sec) \
+	ABI_MEMBER(struct timespec, tv_nsec)
+
 #endif /* _KMOD_PROBE_H_ */
