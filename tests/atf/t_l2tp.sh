@@ -12,7 +12,7 @@
 sites()
 {
 	rw_begin
-	want_encap "$2"
+	r_want_encap "$2"
 	topo_two_sites "$1" "${3:-1500}" "${4:-1500}"
 	tun_defaults
 	TUN_ENCAP=$2
@@ -26,15 +26,6 @@ want_both()
 	rw_begin
 	r_want A "$@"
 	r_want B "$@"
-}
-
-# want_encap ENCAP: skip when a router has no choice and it is not IP.
-want_encap()
-{
-	[ "$1" = ip ] || {
-		r_want A encap
-		r_want B encap
-	}
 }
 
 # any_encap: UDP where both routers have it, for cases that are about something else.

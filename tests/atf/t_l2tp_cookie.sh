@@ -16,10 +16,7 @@ cookies()
 {
 	rw_begin
 	judge_need
-	[ "$3" = ip ] || {
-		r_want A encap
-		r_want B encap
-	}
+	r_want_encap "$3"
 	case $1/$2 in
 	0/[48]|[48]/0)
 		r_want A uneven

@@ -50,24 +50,29 @@ nb_ifreq(struct ifreq *ifr, const char *name)
 	return 0;
 }
 
-int
-nb_create(const char *name)
+/* A request that needs nothing but the name. */
+static int
+nb_named(const char *name, unsigned long cmd)
 {
 	struct ifreq ifr;
 	int error;
 
 	error = nb_ifreq(&ifr, name);
-	return error != 0 ? error : nb_ioctl(nb_inet, SIOCIFCREATE, &ifr);
+	return error != 0 ? error : nb_ioctl(nb_inet, cmd, &ifr);
+}
+
+int
+nb_create(const char *name)
+{
+
+	return nb_named(name, SIOCIFCREATE);
 }
 
 int
 nb_destroy(const char *name)
 {
-	struct ifreq ifr;
-	int error;
 
-	error = nb_ifreq(&ifr, name);
-	return error != 0 ? error : nb_ioctl(nb_inet, SIOCIFDESTROY, &ifr);
+	return nb_named(name, SIOCIFDESTROY);
 }
 
 /* A driver's own command: its number and its bytes come from the caller as they are. */
@@ -190,11 +195,8 @@ nb_tunnel_get(const char *name, int *family, unsigned char *src, unsigned char *
 int
 nb_tunnel_del(const char *name)
 {
-	struct ifreq ifr;
-	int error;
 
-	error = nb_ifreq(&ifr, name);
-	return error != 0 ? error : nb_ioctl(nb_inet, SIOCDIFPHYADDR, &ifr);
+	return nb_named(name, SIOCDIFPHYADDR);
 }
 
 /* At most *n names; *n: how many there are. */
