@@ -87,6 +87,8 @@ struct kpi_module {
 #include "kpi_mbuf.h"
 #include "kpi_if.h"
 #include "kpi_encap.h"
+#include "kpi_pfil.h"
+#include "kpi_cdev.h"
 #include "kpi_callout.h"
 #include "kpi_misc.h"
 

@@ -1,12 +1,14 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Timers.  The handler runs in softint context and may schedule its own callout.
+ * Timers.  A callout's handler runs in softint context, a task's in thread context;
+ * both may schedule themselves again.
  */
 #ifndef _KPI_CALLOUT_H_
 #define _KPI_CALLOUT_H_
 
 struct kpi_callout;			/* opaque */
+struct kpi_task;			/* opaque */
 
 /*
  * kpi_callout_create: a timer that will call fn(arg); NULL without memory.
@@ -43,5 +45,43 @@ void	 kpi_callout_schedule(struct kpi_callout *c, uint32_t ms);
  *  host: callout.rs
  */
 void	 kpi_callout_destroy(struct kpi_callout *c);
+
+/*
+ * kpi_task_create: work that may sleep and wait for readers, done by fn(arg), one run at a
+ * time; NULL without memory.
+ *  ctx: thread
+ *  sleeps: yes
+ *  locks: none
+ *  owns: the caller destroys it; fn and arg stay valid until then
+ *  netbsd: kthread_create(9), cv_timedwait(9)
+ *  freebsd: TIMEOUT_TASK_INIT(9) on a taskqueue(9) of ours
+ *  host: callout.rs, a thread of its own
+ */
+struct kpi_task *kpi_task_create(void (*fn)(void *arg), void *arg);
+
+/*
+ * kpi_task_schedule: run once, ms milliseconds from now; replaces an earlier schedule.  While
+ * it runs: once more afterwards.
+ *  ctx: any
+ *  sleeps: no
+ *  locks: none
+ *  owns: nothing
+ *  netbsd: cv_signal(9)
+ *  freebsd: taskqueue_enqueue_timeout(9)
+ *  host: callout.rs (virtual clock in tests)
+ */
+void	 kpi_task_schedule(struct kpi_task *t, uint32_t ms);
+
+/*
+ * kpi_task_destroy: forget what is scheduled, wait for a run, and free.
+ *  ctx: thread
+ *  sleeps: yes
+ *  locks: none that the run takes; not from the run
+ *  owns: consumes t
+ *  netbsd: kthread_join(9)
+ *  freebsd: taskqueue_cancel_timeout(9), taskqueue_drain_timeout(9)
+ *  host: callout.rs
+ */
+void	 kpi_task_destroy(struct kpi_task *t);
 
 #endif /* _KPI_CALLOUT_H_ */

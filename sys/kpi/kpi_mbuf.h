@@ -86,6 +86,19 @@ uint8_t	*kpi_mbuf_head_mut(struct kpi_mbuf *m, uint32_t *len);
 struct kpi_mbuf *kpi_mbuf_pullup(struct kpi_mbuf *m, uint32_t n);
 
 /*
+ * kpi_mbuf_writable: make the first n bytes contiguous and writable, copying what is shared;
+ * n is at most 128 and at most the length.
+ *  ctx: any
+ *  sleeps: no
+ *  locks: none
+ *  owns: consumes m and returns the packet; on NULL m is already freed
+ *  netbsd: M_READONLY, m_copyup(9)
+ *  freebsd: M_WRITABLE, m_copyup(9)
+ *  host: mbuf.rs
+ */
+struct kpi_mbuf *kpi_mbuf_writable(struct kpi_mbuf *m, uint32_t n);
+
+/*
  * kpi_mbuf_prepend: n writable contiguous bytes in front, contents unspecified; n is at most 128.
  *  ctx: any
  *  sleeps: no
@@ -194,8 +207,33 @@ void	 kpi_mbuf_set_next(struct kpi_mbuf *m, struct kpi_mbuf *next);
 uint32_t kpi_mbuf_flags(const struct kpi_mbuf *m);
 
 /*
+ * kpi_mbuf_mark: the number that kpi_mbuf_set_mark left on the packet; 0: none.
+ *  ctx: any
+ *  sleeps: no
+ *  locks: none
+ *  owns: nothing
+ *  netbsd: m_tag(9), a tag of our own
+ *  freebsd: m_tag(9), a tag of our own
+ *  host: mbuf.rs
+ */
+uint32_t kpi_mbuf_mark(const struct kpi_mbuf *m);
+
+/*
+ * kpi_mbuf_set_mark: a number that stays with the packet between hooks; KPI_ENOBUFS leaves
+ * the one before.
+ *  ctx: any
+ *  sleeps: no
+ *  locks: none
+ *  owns: nothing
+ *  netbsd: m_tag(9), a tag of our own
+ *  freebsd: m_tag(9), a tag of our own
+ *  host: mbuf.rs
+ */
+int32_t	 kpi_mbuf_set_mark(struct kpi_mbuf *m, uint32_t mark);
+
+/*
  * kpi_mbuf_renew: forget what belonged to the old headers: flags, checksum and offload state,
- * flow id, filter tags.  Loop tags (kpi_if_check_nesting) stay.
+ * flow id, mark, filter tags.  Loop tags (kpi_if_check_nesting) stay.
  *  ctx: any
  *  sleeps: no
  *  locks: none

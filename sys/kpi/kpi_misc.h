@@ -1,7 +1,7 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Time, randomness, the log, and what kstat(8) reads.
+ * Time, randomness, the log, what kstat(8) reads, and interfaces that only log packets.
  */
 #ifndef _KPI_MISC_H_
 #define _KPI_MISC_H_
@@ -14,6 +14,7 @@
 #define	KPI_LOG_DEBUG	7u
 
 struct kpi_kstat;			/* opaque */
+struct kpi_iflog;			/* opaque */
 
 /*
  * What kstat(8) reads, as records of sys/abi.  Fills at most cap bytes of buf
@@ -95,5 +96,56 @@ struct kpi_kstat *kpi_kstat_attach(const char *name, uint32_t namelen, kpi_kstat
  *  host: kstat.rs
  */
 void	 kpi_kstat_detach(struct kpi_kstat *k);
+
+/*
+ * kpi_iflog_attach: an interface that carries nothing and shows packets to bpf, as records of
+ * link type dlt; KPI_E* in *error on NULL.  KPI_EEXIST when the name is taken.
+ *  ctx: thread
+ *  sleeps: yes
+ *  locks: none
+ *  owns: the caller detaches it; the name is copied
+ *  netbsd: if_attach(9), bpf_attach(9)
+ *  freebsd: if_attach(9), bpfattach(9)
+ *  host: iflog.rs, the control socket
+ */
+struct kpi_iflog *kpi_iflog_attach(const char *name, uint32_t namelen, uint32_t dlt,
+    int32_t *error);
+
+/*
+ * kpi_iflog_detach: take it away.
+ *  ctx: thread
+ *  sleeps: yes
+ *  locks: not within a read section; nobody taps
+ *  owns: consumes l
+ *  netbsd: bpf_detach(9), if_detach(9)
+ *  freebsd: bpfdetach(9), if_detach(9)
+ *  host: iflog.rs
+ */
+void	 kpi_iflog_detach(struct kpi_iflog *l);
+
+/*
+ * kpi_iflog_active: whether somebody listens, 0 or 1; cheap, to ask before a record is made.
+ *  ctx: any
+ *  sleeps: no
+ *  locks: none
+ *  owns: nothing
+ *  netbsd: if_bpf
+ *  freebsd: bpf_peers_present(9)
+ *  host: iflog.rs (read in the last 10 s)
+ */
+uint32_t kpi_iflog_active(const struct kpi_iflog *l);
+
+/*
+ * kpi_iflog_tap: show hdrlen bytes, at most 128, and m behind them.
+ *  ctx: any
+ *  sleeps: no
+ *  locks: no spin
+ *  owns: nothing
+ *  netbsd: bpf_mtap2(9)
+ *  freebsd: bpf_mtap2(9)
+ *  host: iflog.rs
+ */
+void	 kpi_iflog_tap(struct kpi_iflog *l, const uint8_t *hdr, uint32_t hdrlen,
+    const struct kpi_mbuf *m);
 
 #endif /* _KPI_MISC_H_ */

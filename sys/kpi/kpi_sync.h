@@ -14,6 +14,11 @@
 
 struct kpi_mutex;			/* opaque */
 
+/* Room for the OS's lock.  Does not move from kpi_spin_init to kpi_spin_destroy. */
+struct kpi_spin {
+	uint64_t	 ks_opaque[8];
+};
+
 /* Room for the OS's record of one read section; lives on the stack. */
 struct kpi_epoch {
 	uint64_t	 ke_opaque[8];
@@ -76,6 +81,54 @@ void	 kpi_mutex_enter(struct kpi_mutex *mtx);
  *  host: sync.rs
  */
 void	 kpi_mutex_exit(struct kpi_mutex *mtx);
+
+/*
+ * kpi_spin_init: a lock for a few instructions, among the packet path and threads.
+ *  ctx: any
+ *  sleeps: no
+ *  locks: none
+ *  owns: s is in use until kpi_spin_destroy
+ *  netbsd: mutex_init(9), IPL_VM
+ *  freebsd: mtx_init(9), MTX_DEF
+ *  host: spin.rs
+ */
+void	 kpi_spin_init(struct kpi_spin *s);
+
+/*
+ * kpi_spin_destroy: the end of a lock that nobody holds.
+ *  ctx: any
+ *  sleeps: no
+ *  locks: not held
+ *  owns: s may be reused
+ *  netbsd: mutex_destroy(9)
+ *  freebsd: mtx_destroy(9)
+ *  host: spin.rs
+ */
+void	 kpi_spin_destroy(struct kpi_spin *s);
+
+/*
+ * kpi_spin_enter: lock.  Until it is left nothing that sleeps, sends or waits may be called.
+ *  ctx: any
+ *  sleeps: no
+ *  locks: s not held by the caller; of several spins the one at the lower address comes first
+ *  owns: nothing
+ *  netbsd: mutex_enter(9)
+ *  freebsd: mtx_lock(9)
+ *  host: spin.rs
+ */
+void	 kpi_spin_enter(struct kpi_spin *s);
+
+/*
+ * kpi_spin_exit: unlock, by the thread that locked.
+ *  ctx: any
+ *  sleeps: no
+ *  locks: s held
+ *  owns: nothing
+ *  netbsd: mutex_exit(9)
+ *  freebsd: mtx_unlock(9)
+ *  host: spin.rs
+ */
+void	 kpi_spin_exit(struct kpi_spin *s);
 
 /*
  * kpi_epoch_enter: begin a read section; sections nest and end in LIFO order.

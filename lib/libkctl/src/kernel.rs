@@ -5,8 +5,9 @@ use crate::socket::{Client, Transport, accept};
 use crate::types::{Interface, ModuleInfo, Outer, Stats};
 use crate::{Error, Result};
 use kabi::ctl::{
-    EVENT, Header, IFF_LINK_DOWN, IFF_LINK_UP, IFF_RUNNING, IFF_UP, IfEntry, IfEvent, IfNewName,
-    KstatReply, KstatRequest, ModEntry, ModName, Op, Tunnel, Value, VersionReply,
+    DevName, EVENT, Header, IFF_LINK_DOWN, IFF_LINK_UP, IFF_RUNNING, IFF_UP, IfEntry, IfEvent,
+    IfNewName, KstatReply, KstatRequest, LogReply, LogRequest, ModEntry, ModName, Op, Tunnel,
+    Value, VersionReply,
 };
 use kabi::{IntoBytes, Ioctl, Name, Pod, read_pod, write_pod};
 use std::path::Path;
@@ -231,6 +232,69 @@ impl Kernel {
             n.ioctl(ifname, command.cmd, command.freebsd, &mut data)?;
             read_pod(&data).ok_or_else(short)
         })
+    }
+
+    /// A device's command: of a module that has no interface.
+    ///
+    /// # Errors
+    /// ENXIO: no such device; ENOTTY: it has no such command; what the module says.
+    pub fn dev_ioctl<Rq: Pod, Rs: Pod>(
+        &mut self,
+        device: &str,
+        command: &Ioctl<Rq, Rs>,
+        request: &Rq,
+    ) -> Result<Rs> {
+        let name = Name::new(device).filter(|n| !n.is_empty());
+        let name = name.ok_or_else(|| {
+            Error::Argument(format!("device '{device}': must have 1 to 31 bytes"))
+        })?;
+        let mut data = vec![0; command.size()];
+        write_pod(request, &mut data).ok_or_else(short_reply)?;
+        by_way!(self, t => {
+            let header = Header {
+                cmd: command.cmd,
+                ..Header::request(Op::DevIoctl)
+            };
+            let payload = [DevName { name }.as_bytes(), &data].concat();
+            let (_, reply) = accept(t.call(header, &payload)?)?;
+            // What a command does not give back is not sent back either.
+            let from = if command.comes_out() { &reply } else { &data };
+            read_pod(from).ok_or_else(short_reply)
+        }, n => {
+            n.dev_ioctl(&name.to_string(), command.cmd, command.freebsd, &mut data)?;
+            read_pod(&data).ok_or_else(short_reply)
+        })
+    }
+
+    /// The devices that modules have made.
+    ///
+    /// # Errors
+    /// [`Error`]; a native kernel has `/dev`.
+    pub fn dev_names(&mut self) -> Result<Vec<String>> {
+        by_way!(self, t => {
+            let all: Vec<DevName> = many(t, Header::request(Op::DevList))?;
+            Ok(all.iter().map(|d| d.name.to_string()).collect())
+        }, n => n.only_hosted())
+    }
+
+    /// What was logged since the last call, as the next bytes of a pcap file, and how many packets
+    /// were lost because nobody asked. A cursor of 0 begins; nothing new is no bytes.
+    ///
+    /// # Errors
+    /// ENXIO: no such log; a native kernel has bpf(4).
+    pub fn log_read(&mut self, ifname: &str, cursor: &mut u64) -> Result<(Vec<u8>, u64)> {
+        let request = LogRequest {
+            name: if_name(ifname)?,
+            cursor: *cursor,
+        };
+        by_way!(self, t => {
+            let header = Header::request(Op::LogRead);
+            let (_, mut reply) = accept(t.call(header, request.as_bytes())?)?;
+            let at: LogReply = read_pod(&reply).ok_or_else(short_reply)?;
+            reply.drain(..size_of::<LogReply>());
+            *cursor = at.cursor;
+            Ok((reply, at.lost))
+        }, n => n.only_hosted())
     }
 
     /// Sets the outer addresses.

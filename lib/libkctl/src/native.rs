@@ -3,7 +3,7 @@
 
 use crate::types::{Interface, Outer, Stats};
 use crate::{Errno, Error, Result};
-use libsys::bsd::{Control, children, links, read};
+use libsys::bsd::{Control, children, device, links, read};
 use std::io;
 
 const IFF_UP: u32 = 0x1;
@@ -76,6 +76,26 @@ impl Native {
             netbsd
         };
         self.control.data(ifname, cmd, data).map_err(errno)
+    }
+
+    #[expect(clippy::unused_self, reason = "called as the methods beside it are")]
+    pub(crate) fn dev_ioctl(
+        &self,
+        name: &str,
+        netbsd: u32,
+        freebsd: u32,
+        data: &mut [u8],
+    ) -> Result {
+        let cmd = if cfg!(target_os = "freebsd") {
+            freebsd
+        } else {
+            netbsd
+        };
+        device(name, cmd, data).map_err(|e| match e.kind() {
+            // No node is no device: the module is not loaded.
+            io::ErrorKind::NotFound => Errno::ENXIO.into(),
+            _ => errno(e),
+        })
     }
 
     pub(crate) fn tunnel_set(&self, ifname: &str, outer: Outer) -> Result {

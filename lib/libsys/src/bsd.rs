@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Interfaces and sysctl of NetBSD and FreeBSD.
 
+mod device;
 mod ifreq;
 mod links;
 mod sysctl;
 
+pub use device::device;
 pub use ifreq::Control;
 pub use links::{Link, links};
 pub use sysctl::{children, read};

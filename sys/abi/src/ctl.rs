@@ -61,11 +61,17 @@ pub enum Op {
     Monitor = 18,
     /// The host kernel shuts down as on SIGTERM.
     Shutdown = 19,
+    /// `cmd` as in ioctl(2); payload: [`DevName`] and the bytes of the command; these come back.
+    DevIoctl = 20,
+    /// Reply: [`DevName`]s.
+    DevList = 21,
+    /// Payload: [`LogRequest`]; reply: [`LogReply`] and what was logged, none for now at the end.
+    LogRead = 22,
 }
 
 impl Op {
     /// Every operation.
-    pub const ALL: [Op; 19] = [
+    pub const ALL: [Op; 22] = [
         Op::Version,
         Op::ModLoad,
         Op::ModUnload,
@@ -85,6 +91,9 @@ impl Op {
         Op::KstatRead,
         Op::Monitor,
         Op::Shutdown,
+        Op::DevIoctl,
+        Op::DevList,
+        Op::LogRead,
     ];
 
     /// From the number in a header.
@@ -110,7 +119,7 @@ pub struct Header {
     pub seq: u32,
     /// In replies 0 or a `KPI_E*`.
     pub errno: u32,
-    /// The ioctl's number, with [`Op::IfIoctl`].
+    /// The ioctl's number, with [`Op::IfIoctl`] and [`Op::DevIoctl`].
     pub cmd: u32,
     /// The interface meant.
     pub ifname: Name<16>,
@@ -311,6 +320,35 @@ pub struct KstatReply {
     pub cursor: u64,
 }
 
+/// The name of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct DevName {
+    /// The name, as below `/dev`.
+    pub name: Name<32>,
+}
+
+/// What [`Op::LogRead`] asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct LogRequest {
+    /// The interface that shows logged packets.
+    pub name: Name<16>,
+    /// 0: from now on; or what the last reply said.
+    pub cursor: u64,
+}
+
+/// What stands before the logged packets. All replies to one reader, one behind the other, are a
+/// pcap file: the first has its header and no packet yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct LogReply {
+    /// Where to go on.
+    pub cursor: u64,
+    /// Packets that the reader was too slow for, since the last reply.
+    pub lost: u64,
+}
+
 /// [`IfEvent::kind`]: an interface came.
 pub const EV_ATTACH: u32 = 1;
 /// [`IfEvent::kind`]: it went; the header's name is the last it had.
@@ -371,6 +409,9 @@ const STRUCTS: &[Layout] = &[
     layout!(KstatRequest { name, cursor }),
     layout!(KstatReply { cursor }),
     layout!(IfEvent { kind, index }),
+    layout!(DevName { name }),
+    layout!(LogRequest { name, cursor }),
+    layout!(LogReply { cursor, lost }),
 ];
 
 /// For the golden file.
@@ -402,6 +443,9 @@ pub const ABI: Abi = Abi {
         ("KstatRead", Op::KstatRead as u64),
         ("Monitor", Op::Monitor as u64),
         ("Shutdown", Op::Shutdown as u64),
+        ("DevIoctl", Op::DevIoctl as u64),
+        ("DevList", Op::DevList as u64),
+        ("LogRead", Op::LogRead as u64),
         ("AF_INET", AF_INET as u64),
         ("AF_INET6", AF_INET6 as u64),
         ("IFF_UP", IFF_UP as u64),

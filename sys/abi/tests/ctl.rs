@@ -27,7 +27,7 @@ fn round_trip() {
         assert_eq!(Op::from_raw(h.op), Some(op));
     }
     assert_eq!(Op::from_raw(0), None);
-    assert_eq!(Op::from_raw(20), None);
+    assert_eq!(Op::from_raw(23), None);
 }
 
 #[test]

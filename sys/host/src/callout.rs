@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Timers of a kernel: run by a thread, or by whoever advances the virtual clock.
+//! Timers of a kernel: run by a thread, or by whoever advances the virtual clock. Callouts and
+//! tasks have a thread each, so that a task which sleeps holds up no callout; on the virtual clock
+//! both run in the order in which they are due.
 //!
 //! *Contexts*: schedule any; create and destroy thread. *Locking*: one mutex a kernel, never held
 //! while a handler runs.
@@ -22,7 +24,7 @@ type When = (u64, u64);
 /// What a module wants called.
 #[derive(Clone, Copy, Debug)]
 pub struct Handler {
-    /// The function; it is called in softint context.
+    /// The function; it is called in softint context, a task's in thread context.
     pub call: unsafe extern "C" fn(*mut c_void),
     /// Its argument.
     pub arg: *mut c_void,
@@ -31,6 +33,33 @@ pub struct Handler {
 // SAFETY: the contract of kpi_callout_create: the handler may run on any thread until it is
 // destroyed; we only pass arg on.
 unsafe impl Send for Handler {}
+
+/// What a timer is, and so which thread runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// `kpi_callout_create`
+    Callout,
+    /// `kpi_task_create`
+    Task,
+}
+
+const LANES: [Lane; 2] = [Lane::Callout, Lane::Task];
+
+impl Lane {
+    fn kind(self) -> Kind {
+        match self {
+            Lane::Callout => Kind::Callout,
+            Lane::Task => Kind::Task,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Lane::Callout => "callout",
+            Lane::Task => "task",
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -42,14 +71,15 @@ struct Entry {
 
 #[derive(Debug, Default)]
 struct State {
-    queue: BTreeMap<When, u64>,
+    /// One for each lane.
+    queue: [BTreeMap<When, u64>; LANES.len()],
     entries: HashMap<u64, Entry>,
     last: u64,
-    has_thread: bool,
+    has_thread: [bool; LANES.len()],
     stop: bool,
 }
 
-/// All callouts of a kernel.
+/// All callouts and tasks of a kernel.
 #[derive(Debug)]
 pub struct Timers {
     home: Arc<Home>,
@@ -59,11 +89,12 @@ pub struct Timers {
     advancing: Mutex<()>,
 }
 
-/// What `struct kpi_callout` is on the host.
+/// What `struct kpi_callout` and `struct kpi_task` are on the host.
 #[derive(Debug)]
 pub struct Callout {
     timers: Arc<Timers>,
     id: u64,
+    lane: Lane,
 }
 
 impl Timers {
@@ -77,8 +108,8 @@ impl Timers {
         })
     }
 
-    /// A callout, not scheduled; fails only by injected fault.
-    pub fn create(self: &Arc<Self>, handler: Handler) -> Result<Callout, Errno> {
+    /// A callout or task, not scheduled; fails only by injected fault.
+    pub fn create(self: &Arc<Self>, lane: Lane, handler: Handler) -> Result<Callout, Errno> {
         if self.home.ledger.strike(Fault::Memory) {
             return Err(Errno::ENOMEM);
         }
@@ -93,19 +124,17 @@ impl Timers {
                 running: None,
             },
         );
-        self.home.ledger.born(Kind::Callout);
+        self.home.ledger.born(lane.kind());
         Ok(Callout {
             timers: Arc::clone(self),
             id,
+            lane,
         })
     }
 
-    /// When the next callout is due, in nanoseconds of the kernel's clock.
+    /// When the next callout or task is due, in nanoseconds of the kernel's clock.
     pub fn next_due(&self) -> Option<u64> {
-        lock(&self.state)
-            .queue
-            .first_key_value()
-            .map(|((due, _), _)| *due)
+        first(&lock(&self.state), &LANES).map(|((due, _), _)| due)
     }
 
     /// Move the virtual clock on by `ns` and run what becomes due, in order, at its time. Not
@@ -114,7 +143,7 @@ impl Timers {
         let _one = lock(&self.advancing);
         let target = self.home.clock.now() + ns;
         let mut state = lock(&self.state);
-        while let Some((when, id)) = due(&state, target) {
+        while let Some((when, id)) = due(&state, &LANES, target) {
             self.home.clock.set(when.0);
             state = self.fire(state, when, id);
         }
@@ -122,14 +151,17 @@ impl Timers {
         self.home.clock.set(target);
     }
 
-    /// Run the callout `id`, due at `when`, with the lock let go.
+    /// Run the timer `id`, due at `when`, with the lock let go.
     fn fire<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
         when: When,
         id: u64,
     ) -> MutexGuard<'a, State> {
-        state.queue.remove(&when);
+        // It is in one of them.
+        state.queue.iter_mut().for_each(|queue| {
+            queue.remove(&when);
+        });
         let Some(entry) = state.entries.get_mut(&id) else {
             return state;
         };
@@ -148,26 +180,25 @@ impl Timers {
         state
     }
 
-    /// The thread behind a real clock.
-    fn run(&self) {
+    /// A thread behind a real clock.
+    fn run(&self, lane: Lane) {
         let mut state = lock(&self.state);
         while !state.stop {
             let now = self.home.clock.now();
-            if let Some((when, id)) = due(&state, now) {
+            if let Some((when, id)) = due(&state, &[lane], now) {
                 state = self.fire(state, when, id);
                 continue;
             }
-            let first = state.queue.first_key_value().map(|((due, _), _)| *due);
-            state = match first {
+            state = match first(&state, &[lane]) {
                 None => wait(&self.changed, state),
-                Some(due) => {
+                Some(((due, _), _)) => {
                     let pause = Duration::from_nanos(due.saturating_sub(now));
                     let waited = self.changed.wait_timeout(state, pause);
                     waited.unwrap_or_else(|e| e.into_inner()).0
                 }
             };
         }
-        state.has_thread = false;
+        state.has_thread[lane as usize] = false;
         self.changed.notify_all();
     }
 
@@ -175,7 +206,7 @@ impl Timers {
     pub fn stop(&self) {
         let mut state = lock(&self.state);
         state.stop = true;
-        state.queue.clear();
+        state.queue.iter_mut().for_each(BTreeMap::clear);
         self.changed.notify_all();
         let me = Some(std::thread::current().id());
         while state
@@ -188,9 +219,16 @@ impl Timers {
     }
 }
 
-fn due(state: &State, now: u64) -> Option<(When, u64)> {
-    let (when, id) = state.queue.first_key_value()?;
-    (when.0 <= now).then_some((*when, *id))
+/// The first in any of these lanes.
+fn first(state: &State, lanes: &[Lane]) -> Option<(When, u64)> {
+    let firsts = lanes
+        .iter()
+        .filter_map(|lane| state.queue[*lane as usize].first_key_value());
+    firsts.map(|(when, id)| (*when, *id)).min()
+}
+
+fn due(state: &State, lanes: &[Lane], now: u64) -> Option<(When, u64)> {
+    first(state, lanes).filter(|(when, _)| when.0 <= now)
 }
 
 impl Callout {
@@ -210,24 +248,25 @@ impl Callout {
         let Some(entry) = state.entries.get_mut(&self.id) else {
             return;
         };
+        let lane = self.lane as usize;
         if let Some(before) = entry.at.replace(when) {
-            state.queue.remove(&before);
+            state.queue[lane].remove(&before);
         }
-        state.queue.insert(when, self.id);
+        state.queue[lane].insert(when, self.id);
         if timers.home.clock.is_virtual() {
             return;
         }
-        if state.has_thread {
+        if state.has_thread[lane] {
             timers.changed.notify_all();
         } else {
-            state.has_thread = true;
-            let run = Arc::clone(timers);
-            let name = format!("{}/callout", timers.home.name);
+            state.has_thread[lane] = true;
+            let (run, lane) = (Arc::clone(timers), self.lane);
+            let name = format!("{}/{}", timers.home.name, lane.name());
             if let Err(e) = std::thread::Builder::new()
                 .name(name)
-                .spawn(move || run.run())
+                .spawn(move || run.run(lane))
             {
-                die(&format!("callout: cannot start the timer thread: {e}"));
+                die(&format!("{}: cannot start its thread: {e}", lane.name()));
             }
         }
     }
@@ -237,16 +276,21 @@ impl Drop for Callout {
     /// Stop it, and wait for a handler that runs.
     fn drop(&mut self) {
         let mut state = lock(&self.timers.state);
+        let lane = self.lane as usize;
         while let Some(entry) = state.entries.get_mut(&self.id) {
-            if let Some(when) = entry.at.take() {
-                state.queue.remove(&when);
+            let (at, running) = (entry.at.take(), entry.running);
+            if let Some(when) = at {
+                state.queue[lane].remove(&when);
                 continue;
             }
-            match entry.running {
+            match running {
                 // The handler may schedule itself again meanwhile, hence the loop.
                 Some(thread) if thread == std::thread::current().id() => {
                     drop(state);
-                    die("callout: destroyed by its own handler");
+                    die(&format!(
+                        "{}: destroyed by its own handler",
+                        self.lane.name()
+                    ));
                 }
                 Some(_) => state = wait(&self.timers.changed, state),
                 None => {
@@ -254,7 +298,7 @@ impl Drop for Callout {
                 }
             }
         }
-        self.timers.home.ledger.died(Kind::Callout);
+        self.timers.home.ledger.died(self.lane.kind());
     }
 }
 
@@ -297,7 +341,11 @@ mod tests {
         let args = [Arg(&notes, 0), Arg(&notes, 1), Arg(&notes, 2)];
         let callouts: Vec<_> = args
             .iter()
-            .map(|arg| timers.create(handler(arg)).expect("no fault"))
+            .map(|arg| {
+                timers
+                    .create(Lane::Callout, handler(arg))
+                    .expect("no fault")
+            })
             .collect();
         let start = home.clock.now();
         callouts[0].schedule(20);
@@ -326,13 +374,18 @@ mod tests {
             fired: Mutex::default(),
         };
         let arg = Arg(&notes, 0);
-        let callout = timers.create(handler(&arg)).expect("no fault");
+        let callout = timers
+            .create(Lane::Callout, handler(&arg))
+            .expect("no fault");
         callout.schedule(1);
         drop(callout);
         timers.advance(5_000_000);
         assert!(lock(&notes.fired).is_empty());
         home.ledger.fail(Fault::Memory, 1);
-        assert_eq!(timers.create(handler(&arg)).err(), Some(Errno::ENOMEM));
+        assert_eq!(
+            timers.create(Lane::Callout, handler(&arg)).err(),
+            Some(Errno::ENOMEM)
+        );
     }
 
     static ENTERED: AtomicBool = AtomicBool::new(false);
@@ -351,7 +404,7 @@ mod tests {
             call: slow,
             arg: std::ptr::null_mut(),
         };
-        let callout = timers.create(slow).expect("no fault");
+        let callout = timers.create(Lane::Callout, slow).expect("no fault");
         callout.schedule(1);
         while !ENTERED.load(Ordering::SeqCst) {
             std::thread::yield_now();

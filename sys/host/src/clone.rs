@@ -12,7 +12,8 @@ use kpi_sys::{KPI_LOG_ERR, kpi_ifcloneops};
 
 use crate::errno::Errno;
 use crate::home::Home;
-use crate::ifnet::{IfTable, Ifnet, valid_name};
+use crate::ifnet::{IfTable, Ifnet};
+use crate::ifreg::valid_name;
 use crate::ledger::{Fault, Kind};
 use crate::sync::lock;
 

@@ -10,8 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use kpi_sys::{
-    KPI_IFNAMSIZ, KPI_IFS_COUNT, KPI_IFS_IBYTES, KPI_IFS_IPACKETS, KPI_IFS_IQDROPS, KPI_TUNNEL_GET,
-    kpi_ifops, kpi_tunnel,
+    KPI_IFS_IBYTES, KPI_IFS_IPACKETS, KPI_IFS_IQDROPS, KPI_TUNNEL_GET, kpi_ifops, kpi_tunnel,
 };
 
 use crate::die::die;
@@ -20,9 +19,12 @@ use crate::epoch;
 use crate::errno::Errno;
 use crate::event::Event;
 use crate::home::Home;
+pub use crate::ifinfo::{IfInfo, Tunnel};
+use crate::ifreg::{Entry, valid_name};
 use crate::ledger::{Fault, Kind};
 use crate::mbuf::Mbuf;
-use crate::port::{IfPort, Link};
+use crate::pfil::Pfils;
+use crate::port::IfPort;
 use crate::sync::lock;
 
 /// What `struct kpi_ifnet` is on the host.
@@ -37,40 +39,14 @@ pub struct Ifnet {
     attached: AtomicBool,
 }
 
-/// What is known about an interface.
-#[derive(Clone, Copy, Debug)]
-pub struct Tunnel(pub kpi_tunnel);
-
-/// A snapshot of an interface.
-#[derive(Clone, Debug)]
-pub struct IfInfo {
-    /// Name.
-    pub name: String,
-    /// Index, from 1, never used again.
-    pub index: u32,
-    /// MTU in bytes.
-    pub mtu: u32,
-    /// Set up (`IFF_UP`).
-    pub up: bool,
-    /// The module has what it needs (`IFF_RUNNING`).
-    pub running: bool,
-    /// Link state.
-    pub link: Link,
-    /// Link-level address, if the module wanted one.
-    pub lladdr: Option<[u8; 6]>,
-    /// Counters in the order of `KPI_IFS_*`.
-    pub stats: [u64; KPI_IFS_COUNT as usize],
-    /// The tunnel, if one is set.
-    pub tunnel: Option<Tunnel>,
-}
-
 /// The interfaces that a kernel knows.
 #[derive(Debug)]
 pub struct IfTable {
     home: Arc<Home>,
     doors: Doors,
     map: Mutex<Map>,
-    last: AtomicU32,
+    /// Where rules find them.
+    pfils: Arc<Pfils>,
 }
 
 /// Both ways to find an interface: a look-up by name must not slow down with their number.
@@ -88,22 +64,14 @@ impl Map {
     }
 }
 
-/// Whether `name` may name an interface: 1 to 15 bytes, printable, without `/` and space.
-pub fn valid_name(name: &str) -> bool {
-    let fits = !name.is_empty() && name.len() < KPI_IFNAMSIZ as usize;
-    fits && name
-        .bytes()
-        .all(|b| b.is_ascii_graphic() && b != b'/' && b != b':')
-}
-
 impl IfTable {
     /// No interfaces yet.
-    pub fn new(home: Arc<Home>, doors: Doors) -> Arc<IfTable> {
+    pub fn new(home: Arc<Home>, doors: Doors, pfils: Arc<Pfils>) -> Arc<IfTable> {
         Arc::new(IfTable {
             home,
             doors,
             map: Mutex::default(),
-            last: AtomicU32::new(0),
+            pfils,
         })
     }
 
@@ -174,12 +142,14 @@ impl Ifnet {
             return Err(Errno::EINVAL);
         }
         let name = self.port.name();
-        let index = self.table.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let pfils = &self.table.pfils;
+        let index = pfils.reg.next_index();
         {
             let mut map = lock(&self.table.map);
             if map.by_name.contains_key(&name) {
                 return Err(Errno::EEXIST);
             }
+            pfils.reg.insert(index, self.entry())?;
             map.by_index.insert(index, Arc::clone(self));
             map.by_name.insert(name.clone(), Arc::clone(self));
         }
@@ -189,6 +159,7 @@ impl Ifnet {
             Ok(door) => door,
             Err(e) => {
                 self.port.close();
+                pfils.reg.remove(index);
                 lock(&self.table.map).remove(index);
                 return Err(e);
             }
@@ -199,7 +170,27 @@ impl Ifnet {
         self.index.store(index, Ordering::Relaxed);
         self.attached.store(true, Ordering::Release);
         self.home().events.post(&Event::IfAttach { index, name });
+        pfils.changed(index);
         Ok(())
+    }
+
+    /// What rules may know about it.
+    fn entry(&self) -> Entry {
+        Entry {
+            name: self.port.name(),
+            mtu: self.port.mtu(),
+            up: self.port.is_up(),
+            loopback: false,
+            addrs: Vec::new(),
+        }
+    }
+
+    /// Rules may know another thing about it than before.
+    fn tell(&self, f: impl FnOnce(&mut Entry)) {
+        let pfils = &self.table.pfils;
+        if pfils.reg.update(self.index(), f) {
+            pfils.changed(self.index());
+        }
     }
 
     /// Take it from the system; no upcall runs once this has returned.
@@ -212,6 +203,7 @@ impl Ifnet {
         }
         let index = self.index();
         lock(&self.table.map).remove(index);
+        self.table.pfils.reg.remove(index);
         self.port.close();
         if let Some(door) = self.door.get() {
             door.close();
@@ -220,6 +212,7 @@ impl Ifnet {
             index,
             name: self.port.name(),
         });
+        self.table.pfils.changed(index);
     }
 
     /// Whether it is attached.
@@ -278,6 +271,7 @@ impl Ifnet {
             mtu,
         };
         self.home().events.post(&event);
+        self.tell(|e| e.mtu = mtu);
         Ok(())
     }
 
@@ -297,6 +291,7 @@ impl Ifnet {
                 Event::Down { index, name }
             };
             self.home().events.post(&event);
+            self.tell(|e| e.up = up);
         }
         Ok(())
     }
@@ -308,7 +303,8 @@ impl Ifnet {
         }
         // Held while the door renames, so that no one takes the name meanwhile.
         let mut map = lock(&self.table.map);
-        if map.by_name.contains_key(name) {
+        let pfils = &self.table.pfils;
+        if map.by_name.contains_key(name) || pfils.reg.find(name).is_some() {
             return Err(Errno::EEXIST);
         }
         self.door.get().map_or(Ok(()), |door| door.rename(name))?;
@@ -318,12 +314,15 @@ impl Ifnet {
         }
         self.port.set_name(name);
         drop(map);
+        // A door that took the name meanwhile has it in rules, this one in the OS.
+        let _ = pfils.reg.rename(self.index(), name);
         let event = Event::Rename {
             index: self.index(),
             name: name.to_owned(),
             from,
         };
         self.home().events.post(&event);
+        pfils.changed(self.index());
         Ok(())
     }
 

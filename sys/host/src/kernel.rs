@@ -6,6 +6,7 @@
 //! tables.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::ffi::c_void;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,17 +16,22 @@ use std::sync::{Arc, Mutex, Weak};
 use kpi_sys::{KPI_VERSION, kpi_ifcmd, kpi_module, kpi_tunnel};
 
 use crate::callout::Timers;
+use crate::cdev::Cdevs;
 use crate::clock::ClockKind;
 use crate::clone::Cloners;
+use crate::collect::TestIf;
 use crate::die::string;
 use crate::door::{Doors, IfDoor};
 use crate::errno::Errno;
 use crate::event::Event;
 use crate::home::{self, Home};
+use crate::iflog::Iflogs;
 use crate::ifnet::{IfInfo, IfTable, Ifnet};
+use crate::inline::Pair;
 use crate::kstat::Kstats;
 use crate::ledger::{Fault, Faults, Leaks, Split};
 use crate::mbuf::Mbuf;
+use crate::pfil::Pfils;
 use crate::sync::lock;
 use crate::wire::WireNet;
 
@@ -130,7 +136,14 @@ pub(crate) struct Inner {
     pub(crate) ifs: Arc<IfTable>,
     pub(crate) cloners: Arc<Cloners>,
     pub(crate) kstats: Arc<Kstats>,
+    pub(crate) pfils: Arc<Pfils>,
+    pub(crate) cdevs: Arc<Cdevs>,
+    pub(crate) iflogs: Arc<Iflogs>,
+    /// Interfaces of tests, see `pfiltest`.
+    pub(crate) tested: Mutex<HashMap<String, Arc<TestIf>>>,
     pub(crate) doors: Doors,
+    /// Inline pairs, see `pairs`.
+    pub(crate) pairs: Mutex<Vec<Arc<Pair>>>,
     modules: Mutex<Vec<Loaded>>,
 }
 
@@ -159,13 +172,19 @@ impl Kernel {
     pub fn new(cfg: Config) -> Kernel {
         ALIVE.fetch_add(1, Ordering::Relaxed);
         let home = home::new(&cfg.name, cfg.clock, cfg.seed, &cfg.faults);
-        let ifs = IfTable::new(Arc::clone(&home), cfg.doors.clone());
+        let pfils = Pfils::new(Arc::clone(&home));
+        let ifs = IfTable::new(Arc::clone(&home), cfg.doors.clone(), Arc::clone(&pfils));
         let inner = Arc::new(Inner {
             timers: Timers::new(Arc::clone(&home)),
             cloners: Cloners::new(Arc::clone(&home), Arc::clone(&ifs)),
             kstats: Kstats::new(Arc::clone(&home)),
+            pfils,
+            cdevs: Cdevs::new(Arc::clone(&home)),
+            iflogs: Iflogs::new(Arc::clone(&home)),
+            tested: Mutex::default(),
             ifs,
             doors: cfg.doors,
+            pairs: Mutex::default(),
             modules: Mutex::default(),
             home,
         });
@@ -266,7 +285,18 @@ impl Kernel {
 
     /// All interfaces, by index.
     pub fn ifnets(&self) -> Vec<IfInfo> {
-        self.0.ifs.all().iter().map(|ifp| ifp.info()).collect()
+        let attached = self.0.ifs.all();
+        let attached = attached.iter().map(|ifp| ifp.info());
+        let pairs = lock(&self.0.pairs).clone();
+        let mut all: Vec<_> = attached.chain(pairs.iter().map(|p| p.info())).collect();
+        all.sort_by_key(|info| info.index);
+        all
+    }
+
+    /// The inline pair whose tap has this name.
+    pub(crate) fn pair(&self, name: &str) -> Option<Arc<Pair>> {
+        let pairs = lock(&self.0.pairs);
+        pairs.iter().find(|p| p.port().name() == name).cloned()
     }
 
     fn find(&self, name: &str) -> Result<Arc<Ifnet>, Errno> {
@@ -275,7 +305,10 @@ impl Kernel {
 
     /// What is known about one interface; `ENXIO`: there is none such.
     pub fn ifnet(&self, name: &str) -> Result<IfInfo, Errno> {
-        self.find(name).map(|ifp| ifp.info())
+        match self.pair(name) {
+            Some(pair) => Ok(pair.info()),
+            None => self.find(name).map(|ifp| ifp.info()),
+        }
     }
 
     /// The private commands that an interface takes, with the privilege each needs.
@@ -295,17 +328,26 @@ impl Kernel {
 
     /// Change the MTU.
     pub fn if_set_mtu(&self, name: &str, mtu: u32) -> Result<(), Errno> {
-        self.find(name)?.set_mtu(mtu)
+        match self.pair(name) {
+            Some(pair) => pair.set_mtu(mtu),
+            None => self.find(name)?.set_mtu(mtu),
+        }
     }
 
     /// Set an interface up or down.
     pub fn if_set_up(&self, name: &str, up: bool) -> Result<(), Errno> {
-        self.find(name)?.set_up(up)
+        match self.pair(name) {
+            Some(pair) => pair.set_up(up),
+            None => self.find(name)?.set_up(up),
+        }
     }
 
     /// Give an interface another name.
     pub fn if_rename(&self, name: &str, to: &str) -> Result<(), Errno> {
-        self.find(name)?.rename(to)
+        match self.pair(name) {
+            Some(pair) => pair.rename(to),
+            None => self.find(name)?.rename(to),
+        }
     }
 
     /// The stack sends a frame on an interface: `ENETDOWN` when it is down, else what the module
@@ -394,6 +436,8 @@ impl Kernel {
                 leaks.note(&format!("module {name} ({e})"), 1);
             }
         }
+        // What went through them went through the modules.
+        lock(&self.0.pairs).clear();
         self.0.timers.stop();
         leaks.0.extend(self.0.home.ledger.leaks().0);
         if ALIVE.load(Ordering::Relaxed) == 1 {

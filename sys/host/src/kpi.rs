@@ -5,10 +5,13 @@
 //! are `extern "C"`, so a panic aborts.
 
 pub mod callout;
+pub mod cdev;
 pub mod encap;
+pub mod iflog;
 pub mod ifnet;
 pub mod mbuf;
 pub mod misc;
+pub mod pfil;
 pub mod sync;
 
 use std::ptr;

@@ -97,9 +97,19 @@ pub enum Kind {
     Path,
     /// `kpi_kstat_attach`
     Kstat,
+    /// `kpi_pfil_alloc`
+    Pfil,
+    /// `kpi_cdev_attach`
+    Cdev,
+    /// `kpi_spin_init`
+    Spin,
+    /// `kpi_task_create`
+    Task,
+    /// `kpi_iflog_attach`
+    Iflog,
 }
 
-const KINDS: [(Kind, &str); 7] = [
+const KINDS: [(Kind, &str); 12] = [
     (Kind::Mutex, "mutexes"),
     (Kind::Callout, "callouts"),
     (Kind::Ifnet, "ifnets"),
@@ -107,6 +117,11 @@ const KINDS: [(Kind, &str); 7] = [
     (Kind::Encap, "encaps"),
     (Kind::Path, "paths"),
     (Kind::Kstat, "kstats"),
+    (Kind::Pfil, "hooks"),
+    (Kind::Cdev, "devices"),
+    (Kind::Spin, "spins"),
+    (Kind::Task, "tasks"),
+    (Kind::Iflog, "packet logs"),
 ];
 
 const MBUFS: usize = 0;

@@ -5,20 +5,24 @@
 //! ([`kernel::Kernel::enter`]), and the `kpi_*` functions serve that one; handles that modules
 //! hold carry what they belong to with them.
 //!
-//! From the floor up: `die thread errno` < `ledger` < `pool cluster mem mbuf` < `epoch sync clock
-//! misc event` < `home` < `callout port kstat outer` < `wire sink` < `os offload tap
-//! rawsock` < `sender joiner` < `batch` < `poll` < `tapread rawread` < `osdoors` < `door` < `ifnet encap` < `clone` <
-//! `kernel` < `kpi`. No file knows one above it.
+//! From the floor up: `die thread errno` < `ledger` < `spin` < `pool cluster link mem` < `seg` < `mbuf` <
+//! `epoch sync clock misc event` < `home` < `callout port kstat outer` < `cdev ifinfo ifreg` <
+//! `iflog pfil` < `collect` < `wire sink` < `os offload tap rawsock` < `sender joiner` < `batch` <
+//! `poll` < `tapread rawread inline` < `osdoors` < `door` < `ifnet encap` < `clone` < `kernel` <
+//! `devices pairs pfiltest` < `kpi`. No file knows one above it.
 
 // For its symbols: kpi_psref_*.
 extern crate psref;
 
 mod batch;
 pub mod callout;
+pub mod cdev;
 pub mod clock;
 pub mod clone;
 pub mod cluster;
+pub mod collect;
 pub mod counting;
+pub mod devices;
 mod die;
 pub mod door;
 pub mod encap;
@@ -26,12 +30,17 @@ pub mod epoch;
 pub mod errno;
 pub mod event;
 pub mod home;
+mod ifinfo;
+pub mod iflog;
 pub mod ifnet;
+pub mod ifreg;
+pub mod inline;
 mod joiner;
 pub mod kernel;
 mod kpi;
 pub mod kstat;
 pub mod ledger;
+pub mod link;
 pub mod mbuf;
 mod mem;
 pub mod misc;
@@ -39,13 +48,18 @@ pub mod offload;
 mod os;
 pub mod osdoors;
 pub mod outer;
+pub mod pairs;
+pub mod pfil;
+pub mod pfiltest;
 mod poll;
 mod pool;
 pub mod port;
 mod rawread;
 pub mod rawsock;
+mod seg;
 mod sender;
 pub mod sink;
+pub mod spin;
 pub mod sync;
 pub mod tap;
 mod tapread;

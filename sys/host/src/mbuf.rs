@@ -16,77 +16,18 @@ use kpi_sys::kpi_mbuf;
 use crate::cluster::Cluster;
 use crate::die::die;
 use crate::ledger::{Fault, Ledger, Split};
+use crate::link::{LinkHeader, VNET_HDR};
 use crate::pool;
+pub use crate::seg::PULLUP_MOST;
+use crate::seg::Seg;
 
 /// Free bytes that doors leave before a frame: outer headers of a tunnel find room there.
 pub const HEADROOM: usize = 192;
-/// The most that pullup and prepend are asked for.
-pub const PULLUP_MOST: usize = 128;
 /// Longest packet.
 const LONGEST: usize = 1 << 20;
 
 const LIVE: u32 = 0x6d62_7566;
 const FREED: u32 = 0xdfdf_dfdf;
-
-#[derive(Clone, Debug)]
-struct Seg {
-    cluster: Cluster,
-    off: u32,
-    len: u32,
-}
-
-impl Seg {
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: off and len stay within the cluster.
-        let start = unsafe { self.cluster.data().add(self.off as usize) };
-        // SAFETY: bytes that a segment covers were written, and nobody writes a shared cluster;
-        // a sole one is written through &mut Seg only.
-        unsafe { std::slice::from_raw_parts(start, self.len as usize) }
-    }
-
-    fn bytes_mut(&mut self) -> Option<&mut [u8]> {
-        if !self.cluster.is_sole() {
-            return None;
-        }
-        // SAFETY: off and len stay within the cluster.
-        let start = unsafe { self.cluster.data().add(self.off as usize) };
-        // SAFETY: as in bytes; the cluster is ours alone, and we are borrowed mutably.
-        Some(unsafe { std::slice::from_raw_parts_mut(start, self.len as usize) })
-    }
-
-    /// Free bytes behind, which may be written if the cluster is ours alone.
-    fn tailroom(&self) -> usize {
-        if !self.cluster.is_sole() {
-            return 0;
-        }
-        self.cluster.room() - (self.off + self.len) as usize
-    }
-
-    /// Add `bytes`, at most the tailroom, at the end.
-    fn extend(&mut self, bytes: &[u8]) {
-        assert!(
-            bytes.len() <= self.tailroom(),
-            "the caller has looked at the tailroom"
-        );
-        // SAFETY: within the cluster, see the assertion.
-        let end = unsafe { self.cluster.data().add((self.off + self.len) as usize) };
-        // SAFETY: the source is a slice from elsewhere: what lies behind our end is no one's.
-        unsafe { end.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-        self.len += bytes.len() as u32;
-    }
-
-    /// An empty segment with room for `len` bytes behind `headroom` free ones.
-    fn with_room(headroom: usize, len: usize) -> Option<Seg> {
-        let cluster = Cluster::alloc(headroom.checked_add(len)?)?;
-        // What the class has in excess goes to the front, where tunnels need it.
-        let spare = (cluster.room() - headroom - len).min(PULLUP_MOST);
-        Some(Seg {
-            cluster,
-            off: (headroom + spare) as u32,
-            len: 0,
-        })
-    }
-}
 
 /// The packet header.
 struct Packet {
@@ -99,6 +40,18 @@ struct Packet {
     passed: Vec<u64>,
     next: *mut kpi_mbuf,
     ledger: &'static Ledger,
+    about: About,
+}
+
+/// What hooks and the doors beside them keep with a packet.
+#[derive(Clone, Copy, Default)]
+struct About {
+    /// What a module left, see [`Mbuf::set_mark`].
+    mark: u32,
+    /// What stood before the IP header.
+    link: LinkHeader,
+    /// What the OS said about checksums and segments, as it said it.
+    vnet: Option<[u8; VNET_HDR]>,
 }
 
 /// One owned packet; dropping it frees it.
@@ -122,6 +75,7 @@ impl Mbuf {
                 passed: Vec::with_capacity(4),
                 next: std::ptr::null_mut(),
                 ledger,
+                about: About::default(),
             }))),
         };
         let mut m = Mbuf(packet);
@@ -134,6 +88,7 @@ impl Mbuf {
         p.len = len;
         p.next = std::ptr::null_mut();
         p.ledger = ledger;
+        p.about = About::default();
         p.segs.push(first);
         m
     }
@@ -243,7 +198,44 @@ impl Mbuf {
 
     /// Forget what belonged to the old headers; the interfaces passed stay.
     pub fn renew(&mut self) {
-        self.packet_mut().flags = 0;
+        let p = self.packet_mut();
+        p.flags = 0;
+        p.about = About::default();
+    }
+
+    /// The number that [`Mbuf::set_mark`] left; 0: none.
+    pub fn mark(&self) -> u32 {
+        self.packet().about.mark
+    }
+
+    /// Leave a number on the packet; false: no memory (an injected fault), nothing has changed.
+    pub fn set_mark(&mut self, mark: u32) -> bool {
+        // The BSDs need memory for the first one.
+        if self.mark() == 0 && mark != 0 && Ledger::current().strike(Fault::Mbuf) {
+            return false;
+        }
+        self.packet_mut().about.mark = mark;
+        true
+    }
+
+    /// What stood before the IP header, for doors whose packets pass hooks.
+    pub fn link(&self) -> &LinkHeader {
+        &self.packet().about.link
+    }
+
+    /// Keep with the packet what stood before its IP header.
+    pub fn set_link(&mut self, link: LinkHeader) {
+        self.packet_mut().about.link = link;
+    }
+
+    /// The `struct virtio_net_hdr` that the packet came with, for doors whose packets pass hooks.
+    pub fn vnet(&self) -> Option<&[u8; VNET_HDR]> {
+        self.packet().about.vnet.as_ref()
+    }
+
+    /// Keep that header with the packet.
+    pub fn set_vnet(&mut self, vnet: Option<[u8; VNET_HDR]>) {
+        self.packet_mut().about.vnet = vnet;
     }
 
     /// The packet queued behind this one: a link that does not own.
@@ -329,6 +321,36 @@ impl Mbuf {
             seg.len -= take as u32;
         }
         self.drop_empty();
+        Some(self)
+    }
+
+    /// Make the first `n` bytes contiguous and writable. `None`: no memory, or `n` is too large; it
+    /// is freed.
+    pub fn writable(mut self, n: usize) -> Option<Mbuf> {
+        if self.head_mut().is_some_and(|head| head.len() >= n) {
+            return Some(self);
+        }
+        if n > self.len() || n > PULLUP_MOST {
+            die(&format!(
+                "mbuf: {n} bytes of {} to be writable; at most 128 and all",
+                self.len()
+            ));
+        }
+        if Ledger::current().strike(Fault::Mbuf) {
+            return None;
+        }
+        let mut copy = [0; PULLUP_MOST];
+        let copy = copy.get_mut(..n)?;
+        self.copydata(0, copy);
+        let mut head = Seg::with_room(PULLUP_MOST, n)?;
+        head.extend(copy);
+        self.trim_front(n);
+        let packet = self.packet_mut();
+        if packet.segs.first().is_some_and(|s| s.len == 0) {
+            packet.segs.remove(0);
+        }
+        packet.segs.insert(0, head);
+        packet.len += n as u32;
         Some(self)
     }
 
@@ -482,6 +504,7 @@ impl Mbuf {
         p.passed.extend_from_slice(&from.passed);
         p.len = from.len;
         p.flags = from.flags;
+        p.about = from.about;
         Some(m)
     }
 
@@ -528,6 +551,7 @@ impl Mbuf {
         let p = m.packet_mut();
         p.len = from.len;
         p.flags = from.flags;
+        p.about = from.about;
         p.passed.extend_from_slice(&from.passed);
         Some(m)
     }

@@ -11,11 +11,12 @@ use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::ffi::c_void;
 use std::ptr;
 
-use kpi_sys::KPI_M_ZERO;
+use kpi_sys::{KPI_M_SLEEP, KPI_M_ZERO};
 
 use crate::cluster::POISON;
 use crate::die::die;
 use crate::ledger::{Fault, Ledger};
+use crate::spin;
 
 /// Bytes that fresh memory is filled with under checks.
 pub const FRESH: u8 = 0xa5;
@@ -82,6 +83,9 @@ pub unsafe extern "C" fn kpi_alloc(n: usize, flags: u32) -> *mut c_void {
     let ledger = Ledger::current();
     if n > MOST || ledger.strike(Fault::Memory) {
         return ptr::null_mut();
+    }
+    if flags & KPI_M_SLEEP != 0 {
+        spin::must_not_be_held("an allocation that may sleep");
     }
     let checked = ledger.checks();
     let Some(layout) = layout(n, checked) else {

@@ -196,27 +196,13 @@ impl IfPort {
     /// `ENXIO` while the interface is being attached or detached.
     /// `data` is changed only if the command is one whose bytes come out, and succeeds.
     pub fn ioctl(&self, cmd: u32, data: &mut [u8]) -> Result<(), Errno> {
-        let found = self
-            .listed()?
-            .into_iter()
-            .find(|c| c.kc_cmd == cmd)
-            .ok_or(Errno::ENOTTY)?;
-        if found.kc_size as usize != data.len() || data.len() > CMD_MOST {
-            return Err(Errno::EINVAL);
-        }
-        let mut copy = vec![0; data.len()];
-        if found.kc_flags & KPI_IFC_IN != 0 {
-            copy.copy_from_slice(data);
-        }
-        self.configure(|ops, sc| {
-            let call = ops.ifo_ioctl.ok_or(Errno::ENOTTY)?;
-            // SAFETY: the contract of ifo_ioctl; the copy has the size the module asked for.
-            Errno::check(unsafe { call(sc, cmd, copy.as_mut_ptr(), copy.len() as u32) })
-        })?;
-        if found.kc_flags & KPI_IFC_OUT != 0 {
-            data.copy_from_slice(&copy);
-        }
-        Ok(())
+        command(&self.listed()?, cmd, data, |copy| {
+            self.configure(|ops, sc| {
+                let call = ops.ifo_ioctl.ok_or(Errno::ENOTTY)?;
+                // SAFETY: the contract of ifo_ioctl; the copy has the size the module asked for.
+                Errno::check(unsafe { call(sc, cmd, copy.as_mut_ptr(), copy.len() as u32) })
+            })
+        })
     }
 
     /// Get, set or delete the tunnel: `op` is a `KPI_TUNNEL_*`.
@@ -258,6 +244,30 @@ impl IfPort {
         let ops = self.ops()?;
         self.home.enter(|| f(ops, self.sc()))
     }
+}
+
+/// A command of those in `listed`: `call` gets a copy of the bytes, as a kernel would make it.
+/// `ENOTTY` when there is none such, `EINVAL` when the size differs.
+pub(crate) fn command(
+    listed: &[kpi_ifcmd],
+    cmd: u32,
+    data: &mut [u8],
+    call: impl FnOnce(&mut [u8]) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    let found = listed.iter().find(|c| c.kc_cmd == cmd);
+    let found = found.ok_or(Errno::ENOTTY)?;
+    if found.kc_size as usize != data.len() || data.len() > CMD_MOST {
+        return Err(Errno::EINVAL);
+    }
+    let mut copy = vec![0; data.len()];
+    if found.kc_flags & KPI_IFC_IN != 0 {
+        copy.copy_from_slice(data);
+    }
+    call(&mut copy)?;
+    if found.kc_flags & KPI_IFC_OUT != 0 {
+        data.copy_from_slice(&copy);
+    }
+    Ok(())
 }
 
 /// `KPI_MF_*` as the destination of an Ethernet frame says.

@@ -9,6 +9,7 @@ use std::thread::ThreadId;
 use crate::die::die;
 use crate::epoch;
 use crate::ledger::{Kind, Ledger};
+use crate::spin;
 
 /// Lock a std mutex; a panic elsewhere does not poison ours, whose data is whole at each step.
 pub(crate) fn lock<T>(mutex: &StdMutex<T>) -> MutexGuard<'_, T> {
@@ -48,6 +49,12 @@ impl Mutex {
         if epoch::READ.depth() != 0 {
             die(&format!(
                 "mutex {}: entered within a read section",
+                self.name
+            ));
+        }
+        if spin::held() != 0 {
+            die(&format!(
+                "mutex {}: entered while a spin is held",
                 self.name
             ));
         }
@@ -136,6 +143,16 @@ mod tests {
         let m = Mutex::new("t".into());
         let _section = epoch::READ.enter();
         m.enter();
+    }
+
+    #[test]
+    #[should_panic(expected = "entered while a spin is held")]
+    fn sleeping_with_a_spin_held_is_reported() {
+        let spin = Box::new(spin::Spin::new());
+        // SAFETY: in its box.
+        unsafe { spin.enter() };
+        let _held = std::mem::ManuallyDrop::new(spin);
+        Mutex::new("t".into()).enter();
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //!
 //! Without root, or without namespaces or tap devices, each test says `skipped: NAME: why`.
 
+#[path = "os_doors/ether.rs"]
+mod ether;
 #[path = "os_doors/modules.rs"]
 mod modules;
 #[path = "os_doors/net.rs"]
@@ -15,6 +17,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use ether::Ether;
 use host::clock::ClockKind;
 use host::door::Doors;
 use host::errno::Errno;
@@ -69,67 +72,6 @@ fn end(kernel: Kernel) {
     let leaks = kernel.home().ledger.leaks();
     assert!(leaks.is_empty(), "{leaks}");
     drop(kernel);
-}
-
-/// A packet socket on an interface: what a frame looks like to the OS.
-struct Ether(i32);
-
-impl Ether {
-    fn open(name: &str) -> Ether {
-        let c = std::ffi::CString::new(name).expect("no NUL");
-        // SAFETY: a C string.
-        let index = unsafe { libc::if_nametoindex(c.as_ptr()) };
-        assert_ne!(index, 0, "{name} exists");
-        let all = (libc::ETH_P_ALL as u16).to_be();
-        // SAFETY: no pointers.
-        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW, i32::from(all)) };
-        assert!(fd >= 0);
-        // SAFETY: zeros are a valid sockaddr_ll.
-        let mut addr: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-        addr.sll_family = libc::AF_PACKET as u16;
-        addr.sll_protocol = all;
-        addr.sll_ifindex = index as i32;
-        let (at, len) = (std::ptr::from_ref(&addr).cast(), size_of_val(&addr) as u32);
-        // SAFETY: an address of that length.
-        assert_eq!(unsafe { libc::bind(fd, at, len) }, 0);
-        Ether(fd)
-    }
-
-    fn send(&self, frame: &[u8]) {
-        // SAFETY: so many bytes.
-        let n = unsafe { libc::send(self.0, frame.as_ptr().cast(), frame.len(), 0) };
-        assert_eq!(
-            n,
-            frame.len() as isize,
-            "{}",
-            std::io::Error::last_os_error()
-        );
-    }
-
-    /// The next frame that came in (not: went out), if one is there.
-    fn receive(&self) -> Option<Vec<u8>> {
-        let mut buf = vec![0; 10_000];
-        loop {
-            // SAFETY: zeros are a valid sockaddr_ll.
-            let mut from: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-            let mut len = size_of_val(&from) as u32;
-            let (at, room) = (buf.as_mut_ptr().cast(), buf.len());
-            let name = std::ptr::from_mut(&mut from).cast();
-            // SAFETY: room for so many bytes, and for the address.
-            let n = unsafe { libc::recvfrom(self.0, at, room, libc::MSG_DONTWAIT, name, &mut len) };
-            let n = usize::try_from(n).ok()?;
-            if from.sll_pkttype != libc::PACKET_OUTGOING {
-                return Some(buf[..n].to_vec());
-            }
-        }
-    }
-}
-
-impl Drop for Ether {
-    fn drop(&mut self) {
-        // SAFETY: ours.
-        unsafe { libc::close(self.0) };
-    }
 }
 
 #[test]

@@ -10,11 +10,13 @@
 #![no_std]
 
 pub mod callout;
+pub mod cdev;
 pub mod clone;
 pub mod cx;
 pub mod encap;
 pub mod epoch;
 pub mod errno;
+pub mod iflog;
 pub mod ifnet;
 pub mod kstat;
 pub mod log;
@@ -23,9 +25,14 @@ pub mod mbuf;
 pub mod mem;
 pub mod misc;
 pub mod module;
+pub mod once;
 pub mod passive;
+pub mod pfil;
+pub mod sort;
+pub mod spin;
 pub mod stats;
 pub mod sync;
+pub mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod trace;

@@ -133,6 +133,23 @@ impl Mbuf {
         Self::from_nullable(unsafe { k::kpi_mbuf_pullup(self.into_raw(), n) })
     }
 
+    /// Makes the first `n` bytes contiguous and writable, copying those that another packet
+    /// shares; then [`Mbuf::head_mut`] is there for at least as many.
+    ///
+    /// # Errors
+    /// As [`Mbuf::pullup`]; the packet is freed.
+    #[inline]
+    pub fn writable(mut self, n: u32) -> Result<Self, NoBufs> {
+        if self.head_mut().is_some_and(|head| head.len() >= n as usize) {
+            return Ok(self);
+        }
+        if n > MAX_CONTIGUOUS || n > self.len() {
+            return Err(NoBufs);
+        }
+        // SAFETY: the packet passes to the kpi, which returns it or frees it.
+        Self::from_nullable(unsafe { k::kpi_mbuf_writable(self.into_raw(), n) })
+    }
+
     /// Puts `header` in front.
     ///
     /// # Errors
@@ -210,7 +227,28 @@ impl Mbuf {
         flags & (k::KPI_MF_BCAST | k::KPI_MF_MCAST) != 0
     }
 
-    /// Forgets what belonged to the old headers: flags, checksum and offload state, filter tags.
+    /// The number that [`Mbuf::set_mark`] left on the packet; 0: none.
+    #[inline]
+    pub fn mark(&self) -> u32 {
+        // SAFETY: self owns a live packet.
+        unsafe { k::kpi_mbuf_mark(self.as_ptr()) }
+    }
+
+    /// Leaves a number on the packet, which stays with it between hooks.
+    ///
+    /// # Errors
+    /// NoBufs; the mark is as it was.
+    #[inline]
+    pub fn set_mark(&mut self, mark: u32) -> Result<(), NoBufs> {
+        // SAFETY: self owns a live packet.
+        match unsafe { k::kpi_mbuf_set_mark(self.as_ptr(), mark) } {
+            0 => Ok(()),
+            _ => Err(NoBufs),
+        }
+    }
+
+    /// Forgets what belonged to the old headers: flags, checksum and offload state, mark, filter
+    /// tags.
     #[inline]
     pub fn renew(&mut self) {
         // SAFETY: self owns a live packet.

@@ -327,6 +327,46 @@ impl<T> KVec<T> {
         Some(unsafe { self.slot(last).read() })
     }
 
+    /// A pointer to `n` values in room for just as many, which owns them.
+    ///
+    /// # Errors
+    /// Gives the array back when it holds another number, or has room for more, or is empty.
+    pub(crate) fn into_exact(self, n: usize) -> core::result::Result<NonNull<T>, Self> {
+        if self.len != n || self.cap != n || n == 0 {
+            return Err(self);
+        }
+        Ok(ManuallyDrop::new(self).ptr)
+    }
+
+    /// # Safety
+    /// `ptr` came from `into_exact(n)` and is owned by the caller.
+    pub(crate) unsafe fn from_exact(ptr: NonNull<T>, n: usize) -> Self {
+        KVec {
+            ptr,
+            len: n,
+            cap: n,
+            _own: PhantomData,
+        }
+    }
+
+    /// Appends without growing; gives the value back when there is no room.
+    pub fn push_within(&mut self, value: T) -> core::result::Result<(), T> {
+        if self.len == self.cap {
+            return Err(value);
+        }
+        // SAFETY: len is below cap, so the slot is ours and empty.
+        unsafe { self.slot(self.len).write(value) };
+        self.len = self.len.wrapping_add(1);
+        Ok(())
+    }
+
+    /// Drops all values from number `len` on; keeps the memory.
+    pub fn truncate(&mut self, len: usize) {
+        while self.len > len {
+            drop(self.pop());
+        }
+    }
+
     /// Takes the last value out.
     pub fn pop(&mut self) -> Option<T> {
         self.swap_remove(self.len.checked_sub(1)?)

@@ -87,6 +87,11 @@ impl<E: Counter> Counters<E> {
         self.sum_at(which.index())
     }
 
+    /// The sum of all counters.
+    pub fn total(&self) -> u64 {
+        (0..E::INFO.len()).fold(0, |sum, i| sum.wrapping_add(self.sum_at(i)))
+    }
+
     pub(crate) fn sum_at(&self, index: usize) -> u64 {
         let cells = self.cells.iter().skip(index).step_by(self.stride.max(1));
         cells.fold(0, |sum, c| sum.wrapping_add(c.load(Ordering::Relaxed)))

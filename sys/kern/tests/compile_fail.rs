@@ -111,7 +111,7 @@ fn compile(cases: &BTreeMap<String, PathBuf>) -> BTreeMap<String, Errors> {
 #[test]
 fn misuse_is_refused_and_use_is_not() {
     let (wrong, right) = (cases("compile_fail"), cases("compile_pass"));
-    assert!(wrong.len() >= 29 && right.len() >= 5, "cases are missing");
+    assert!(wrong.len() >= 36 && right.len() >= 5, "cases are missing");
     let all = wrong.clone().into_iter().chain(right).collect();
     let found = compile(&all);
     let mut report = String::new();

@@ -62,6 +62,14 @@ pub const KPI_PROTO_ESP: u32 = 50;
 pub const KPI_PROTO_L2TP: u32 = 115;
 pub const KPI_ENCAP_PASS: u32 = 0;
 pub const KPI_ENCAP_STOLEN: u32 = 1;
+pub const KPI_PFIL_IN: u32 = 1;
+pub const KPI_PFIL_OUT: u32 = 2;
+pub const KPI_PFILF_CSUM_PARTIAL: u32 = 1;
+pub const KPI_PFILF_GSO: u32 = 2;
+pub const KPI_PFIL_PASS: u32 = 0;
+pub const KPI_PFIL_STOLEN: u32 = 1;
+pub const KPI_IFI_UP: u32 = 1;
+pub const KPI_IFI_LOOPBACK: u32 = 2;
 pub const KPI_LOG_ERR: u32 = 3;
 pub const KPI_LOG_WARNING: u32 = 4;
 pub const KPI_LOG_NOTICE: u32 = 5;
@@ -113,6 +121,19 @@ const _: () = {
 pub struct kpi_mutex {
     _unused: [u8; 0],
 }
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct kpi_spin {
+    pub ks_opaque: [u64; 8usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of kpi_spin"][::core::mem::size_of::<kpi_spin>() - 64usize];
+    ["Alignment of kpi_spin"][::core::mem::align_of::<kpi_spin>() - 8usize];
+    [
+        "Offset of field: kpi_spin::ks_opaque",
+    ][::core::mem::offset_of!(kpi_spin, ks_opaque) - 0usize];
+};
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct kpi_epoch {
@@ -438,12 +459,164 @@ const _: () = {
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
+pub struct kpi_pfil {
+    _unused: [u8; 0],
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct kpi_pfil_rx {
+    pub kx_af: u32,
+    pub kx_dir: u32,
+    pub kx_ifindex: u32,
+    pub kx_flags: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of kpi_pfil_rx"][::core::mem::size_of::<kpi_pfil_rx>() - 16usize];
+    ["Alignment of kpi_pfil_rx"][::core::mem::align_of::<kpi_pfil_rx>() - 4usize];
+    [
+        "Offset of field: kpi_pfil_rx::kx_af",
+    ][::core::mem::offset_of!(kpi_pfil_rx, kx_af) - 0usize];
+    [
+        "Offset of field: kpi_pfil_rx::kx_dir",
+    ][::core::mem::offset_of!(kpi_pfil_rx, kx_dir) - 4usize];
+    [
+        "Offset of field: kpi_pfil_rx::kx_ifindex",
+    ][::core::mem::offset_of!(kpi_pfil_rx, kx_ifindex) - 8usize];
+    [
+        "Offset of field: kpi_pfil_rx::kx_flags",
+    ][::core::mem::offset_of!(kpi_pfil_rx, kx_flags) - 12usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct kpi_pfilops {
+    pub po_packet: ::core::option::Option<
+        unsafe extern "C" fn(
+            arg: *mut ::core::ffi::c_void,
+            mp: *mut *mut kpi_mbuf,
+            rx: *const kpi_pfil_rx,
+        ) -> i32,
+    >,
+    pub po_ifchange: ::core::option::Option<
+        unsafe extern "C" fn(arg: *mut ::core::ffi::c_void, ifindex: u32),
+    >,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of kpi_pfilops"][::core::mem::size_of::<kpi_pfilops>() - 16usize];
+    ["Alignment of kpi_pfilops"][::core::mem::align_of::<kpi_pfilops>() - 8usize];
+    [
+        "Offset of field: kpi_pfilops::po_packet",
+    ][::core::mem::offset_of!(kpi_pfilops, po_packet) - 0usize];
+    [
+        "Offset of field: kpi_pfilops::po_ifchange",
+    ][::core::mem::offset_of!(kpi_pfilops, po_ifchange) - 8usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct kpi_ifinfo {
+    pub ki_name: [u8; 16usize],
+    pub ki_index: u32,
+    pub ki_mtu: u32,
+    pub ki_flags: u32,
+    pub ki_pad: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of kpi_ifinfo"][::core::mem::size_of::<kpi_ifinfo>() - 32usize];
+    ["Alignment of kpi_ifinfo"][::core::mem::align_of::<kpi_ifinfo>() - 4usize];
+    [
+        "Offset of field: kpi_ifinfo::ki_name",
+    ][::core::mem::offset_of!(kpi_ifinfo, ki_name) - 0usize];
+    [
+        "Offset of field: kpi_ifinfo::ki_index",
+    ][::core::mem::offset_of!(kpi_ifinfo, ki_index) - 16usize];
+    [
+        "Offset of field: kpi_ifinfo::ki_mtu",
+    ][::core::mem::offset_of!(kpi_ifinfo, ki_mtu) - 20usize];
+    [
+        "Offset of field: kpi_ifinfo::ki_flags",
+    ][::core::mem::offset_of!(kpi_ifinfo, ki_flags) - 24usize];
+    [
+        "Offset of field: kpi_ifinfo::ki_pad",
+    ][::core::mem::offset_of!(kpi_ifinfo, ki_pad) - 28usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct kpi_ifaddr {
+    pub ka_af: u32,
+    pub ka_prefixlen: u32,
+    pub ka_addr: [u8; 16usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of kpi_ifaddr"][::core::mem::size_of::<kpi_ifaddr>() - 24usize];
+    ["Alignment of kpi_ifaddr"][::core::mem::align_of::<kpi_ifaddr>() - 4usize];
+    [
+        "Offset of field: kpi_ifaddr::ka_af",
+    ][::core::mem::offset_of!(kpi_ifaddr, ka_af) - 0usize];
+    [
+        "Offset of field: kpi_ifaddr::ka_prefixlen",
+    ][::core::mem::offset_of!(kpi_ifaddr, ka_prefixlen) - 4usize];
+    [
+        "Offset of field: kpi_ifaddr::ka_addr",
+    ][::core::mem::offset_of!(kpi_ifaddr, ka_addr) - 8usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct kpi_cdev {
+    _unused: [u8; 0],
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct kpi_cdevops {
+    pub co_ioctl: ::core::option::Option<
+        unsafe extern "C" fn(
+            arg: *mut ::core::ffi::c_void,
+            cmd: u32,
+            data: *mut u8,
+            len: u32,
+        ) -> i32,
+    >,
+    pub co_cmds: *const kpi_ifcmd,
+    pub co_ncmds: u32,
+    pub co_pad: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of kpi_cdevops"][::core::mem::size_of::<kpi_cdevops>() - 24usize];
+    ["Alignment of kpi_cdevops"][::core::mem::align_of::<kpi_cdevops>() - 8usize];
+    [
+        "Offset of field: kpi_cdevops::co_ioctl",
+    ][::core::mem::offset_of!(kpi_cdevops, co_ioctl) - 0usize];
+    [
+        "Offset of field: kpi_cdevops::co_cmds",
+    ][::core::mem::offset_of!(kpi_cdevops, co_cmds) - 8usize];
+    [
+        "Offset of field: kpi_cdevops::co_ncmds",
+    ][::core::mem::offset_of!(kpi_cdevops, co_ncmds) - 16usize];
+    [
+        "Offset of field: kpi_cdevops::co_pad",
+    ][::core::mem::offset_of!(kpi_cdevops, co_pad) - 20usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
 pub struct kpi_callout {
     _unused: [u8; 0],
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
+pub struct kpi_task {
+    _unused: [u8; 0],
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
 pub struct kpi_kstat {
+    _unused: [u8; 0],
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct kpi_iflog {
     _unused: [u8; 0],
 }
 pub type kpi_kstat_read = ::core::option::Option<
@@ -464,6 +637,10 @@ unsafe extern "C" {
     pub fn kpi_mutex_destroy(mtx: *mut kpi_mutex);
     pub fn kpi_mutex_enter(mtx: *mut kpi_mutex);
     pub fn kpi_mutex_exit(mtx: *mut kpi_mutex);
+    pub fn kpi_spin_init(s: *mut kpi_spin);
+    pub fn kpi_spin_destroy(s: *mut kpi_spin);
+    pub fn kpi_spin_enter(s: *mut kpi_spin);
+    pub fn kpi_spin_exit(s: *mut kpi_spin);
     pub fn kpi_epoch_enter(e: *mut kpi_epoch);
     pub fn kpi_epoch_exit(e: *mut kpi_epoch);
     pub fn kpi_epoch_wait();
@@ -480,6 +657,7 @@ unsafe extern "C" {
     pub fn kpi_mbuf_head(m: *const kpi_mbuf, len: *mut u32) -> *const u8;
     pub fn kpi_mbuf_head_mut(m: *mut kpi_mbuf, len: *mut u32) -> *mut u8;
     pub fn kpi_mbuf_pullup(m: *mut kpi_mbuf, n: u32) -> *mut kpi_mbuf;
+    pub fn kpi_mbuf_writable(m: *mut kpi_mbuf, n: u32) -> *mut kpi_mbuf;
     pub fn kpi_mbuf_prepend(m: *mut kpi_mbuf, n: u32) -> *mut kpi_mbuf;
     pub fn kpi_mbuf_trim_front(m: *mut kpi_mbuf, n: u32);
     pub fn kpi_mbuf_trim_back(m: *mut kpi_mbuf, n: u32);
@@ -494,6 +672,8 @@ unsafe extern "C" {
     pub fn kpi_mbuf_next(m: *const kpi_mbuf) -> *mut kpi_mbuf;
     pub fn kpi_mbuf_set_next(m: *mut kpi_mbuf, next: *mut kpi_mbuf);
     pub fn kpi_mbuf_flags(m: *const kpi_mbuf) -> u32;
+    pub fn kpi_mbuf_mark(m: *const kpi_mbuf) -> u32;
+    pub fn kpi_mbuf_set_mark(m: *mut kpi_mbuf, mark: u32) -> i32;
     pub fn kpi_mbuf_renew(m: *mut kpi_mbuf);
     pub fn kpi_if_alloc(p: *const kpi_ifparams, error: *mut i32) -> *mut kpi_ifnet;
     pub fn kpi_if_attach(
@@ -538,12 +718,54 @@ unsafe extern "C" {
     ) -> *mut kpi_path;
     pub fn kpi_path_close(p: *mut kpi_path);
     pub fn kpi_path_output(p: *mut kpi_path, m: *mut kpi_mbuf) -> i32;
+    pub fn kpi_pfil_alloc(error: *mut i32) -> *mut kpi_pfil;
+    pub fn kpi_pfil_attach(
+        p: *mut kpi_pfil,
+        ops: *const kpi_pfilops,
+        arg: *mut ::core::ffi::c_void,
+    ) -> i32;
+    pub fn kpi_pfil_detach(p: *mut kpi_pfil);
+    pub fn kpi_pfil_free(p: *mut kpi_pfil);
+    pub fn kpi_pfil_resume(
+        p: *mut kpi_pfil,
+        rx: *const kpi_pfil_rx,
+        m: *mut kpi_mbuf,
+    ) -> i32;
+    pub fn kpi_pfil_reply(
+        p: *mut kpi_pfil,
+        rx: *const kpi_pfil_rx,
+        orig: *const kpi_mbuf,
+        m: *mut kpi_mbuf,
+    ) -> i32;
+    pub fn kpi_pfil_send(
+        p: *mut kpi_pfil,
+        rx: *const kpi_pfil_rx,
+        orig: *const kpi_mbuf,
+        m: *mut kpi_mbuf,
+    ) -> i32;
+    pub fn kpi_if_next(after: u32) -> u32;
+    pub fn kpi_if_info(index: u32, info: *mut kpi_ifinfo) -> i32;
+    pub fn kpi_if_addr(index: u32, n: u32, addr: *mut kpi_ifaddr) -> i32;
+    pub fn kpi_cdev_attach(
+        name: *const ::core::ffi::c_char,
+        namelen: u32,
+        ops: *const kpi_cdevops,
+        arg: *mut ::core::ffi::c_void,
+        error: *mut i32,
+    ) -> *mut kpi_cdev;
+    pub fn kpi_cdev_detach(c: *mut kpi_cdev);
     pub fn kpi_callout_create(
         fn_: ::core::option::Option<unsafe extern "C" fn(arg: *mut ::core::ffi::c_void)>,
         arg: *mut ::core::ffi::c_void,
     ) -> *mut kpi_callout;
     pub fn kpi_callout_schedule(c: *mut kpi_callout, ms: u32);
     pub fn kpi_callout_destroy(c: *mut kpi_callout);
+    pub fn kpi_task_create(
+        fn_: ::core::option::Option<unsafe extern "C" fn(arg: *mut ::core::ffi::c_void)>,
+        arg: *mut ::core::ffi::c_void,
+    ) -> *mut kpi_task;
+    pub fn kpi_task_schedule(t: *mut kpi_task, ms: u32);
+    pub fn kpi_task_destroy(t: *mut kpi_task);
     pub fn kpi_uptime_ns() -> u64;
     pub fn kpi_random(buf: *mut u8, len: u32);
     pub fn kpi_log(level: u32, msg: *const ::core::ffi::c_char, len: u32);
@@ -555,4 +777,18 @@ unsafe extern "C" {
         arg: *mut ::core::ffi::c_void,
     ) -> *mut kpi_kstat;
     pub fn kpi_kstat_detach(k: *mut kpi_kstat);
+    pub fn kpi_iflog_attach(
+        name: *const ::core::ffi::c_char,
+        namelen: u32,
+        dlt: u32,
+        error: *mut i32,
+    ) -> *mut kpi_iflog;
+    pub fn kpi_iflog_detach(l: *mut kpi_iflog);
+    pub fn kpi_iflog_active(l: *const kpi_iflog) -> u32;
+    pub fn kpi_iflog_tap(
+        l: *mut kpi_iflog,
+        hdr: *const u8,
+        hdrlen: u32,
+        m: *const kpi_mbuf,
+    );
 }

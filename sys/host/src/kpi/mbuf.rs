@@ -99,6 +99,17 @@ pub unsafe extern "C" fn kpi_mbuf_pullup(m: *mut kpi_mbuf, n: u32) -> *mut kpi_m
     raw(unsafe { Mbuf::from_raw(m) }.pullup(n as usize))
 }
 
+/// `kpi_mbuf_writable`: see `kpi_mbuf.h`.
+///
+/// # Safety
+///
+/// `m` is a packet of the caller's, who gives it up.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_mbuf_writable(m: *mut kpi_mbuf, n: u32) -> *mut kpi_mbuf {
+    // SAFETY: by the contract.
+    raw(unsafe { Mbuf::from_raw(m) }.writable(n as usize))
+}
+
 /// `kpi_mbuf_prepend`: see `kpi_mbuf.h`.
 ///
 /// # Safety
@@ -219,6 +230,32 @@ pub unsafe extern "C" fn kpi_mbuf_set_next(m: *mut kpi_mbuf, next: *mut kpi_mbuf
 pub unsafe extern "C" fn kpi_mbuf_flags(m: *const kpi_mbuf) -> u32 {
     // SAFETY: by the contract.
     unsafe { borrow(m) }.flags()
+}
+
+/// `kpi_mbuf_mark`: see `kpi_mbuf.h`.
+///
+/// # Safety
+///
+/// `m` is a live packet.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_mbuf_mark(m: *const kpi_mbuf) -> u32 {
+    // SAFETY: by the contract.
+    unsafe { borrow(m) }.mark()
+}
+
+/// `kpi_mbuf_set_mark`: see `kpi_mbuf.h`.
+///
+/// # Safety
+///
+/// `m` is a packet of the caller's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_mbuf_set_mark(m: *mut kpi_mbuf, mark: u32) -> i32 {
+    // SAFETY: by the contract.
+    if unsafe { borrow(m) }.set_mark(mark) {
+        0
+    } else {
+        KPI_ENOBUFS as i32
+    }
 }
 
 /// `kpi_mbuf_renew`: see `kpi_mbuf.h`.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Mutexes, read sections, pauses and CPUs: see `kpi_sync.h`; `kpi_psref_*` is in sys/psref.
+//! Mutexes, spins, read sections, pauses and CPUs: see `kpi_sync.h`; `kpi_psref_*` is in sys/psref.
 //!
 //! *Contexts*, *locking*: the contracts.
 
@@ -8,13 +8,14 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kpi_sys::{kpi_epoch, kpi_mutex};
+use kpi_sys::{kpi_epoch, kpi_mutex, kpi_spin};
 
 use super::{borrow, consume, handle};
 use crate::die::{die, string};
 use crate::epoch::{self, Record};
 use crate::errno::Errno;
 use crate::ledger::{Fault, Ledger};
+use crate::spin::{self, Spin};
 use crate::sync::Mutex;
 use crate::thread;
 
@@ -70,6 +71,52 @@ pub unsafe extern "C" fn kpi_mutex_exit(mtx: *mut kpi_mutex) {
     unsafe { borrow::<Mutex, _>(mtx) }.exit();
 }
 
+/// `kpi_spin_init`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// `s` is writable, and not in use.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_spin_init(s: *mut kpi_spin) {
+    // SAFETY: by the contract; size and alignment are asserted in spin.rs.
+    unsafe { s.cast::<Spin>().write(Spin::new()) };
+}
+
+/// `kpi_spin_destroy`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// `s` is in use, and nobody uses it any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_spin_destroy(s: *mut kpi_spin) {
+    // SAFETY: kpi_spin_init wrote it.
+    drop(unsafe { s.cast::<Spin>().read() });
+}
+
+/// `kpi_spin_enter`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// `s` is in use.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_spin_enter(s: *mut kpi_spin) {
+    // SAFETY: kpi_spin_init wrote it.
+    let spin = unsafe { borrow::<Spin, _>(s) };
+    // SAFETY: by the contract it does not move.
+    unsafe { spin.enter() };
+}
+
+/// `kpi_spin_exit`: see `kpi_sync.h`.
+///
+/// # Safety
+///
+/// `s` is in use.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kpi_spin_exit(s: *mut kpi_spin) {
+    // SAFETY: kpi_spin_init wrote it.
+    unsafe { borrow::<Spin, _>(s) }.exit();
+}
+
 /// What stands in the room of `struct kpi_epoch`.
 #[repr(C)]
 struct Open {
@@ -114,6 +161,7 @@ pub unsafe extern "C" fn kpi_epoch_exit(e: *mut kpi_epoch) {
 /// None beyond the contract.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kpi_epoch_wait() {
+    spin::must_not_be_held("waiting for read sections");
     epoch::READ.wait();
 }
 
@@ -127,6 +175,7 @@ pub unsafe extern "C" fn kpi_pause(us: u32) {
     if epoch::READ.depth() != 0 {
         die("pause: within a read section");
     }
+    spin::must_not_be_held("pause");
     std::thread::sleep(Duration::from_micros(u64::from(us)));
 }
 

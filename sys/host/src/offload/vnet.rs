@@ -6,8 +6,7 @@
 use super::csum::Sum;
 use super::layout::L4;
 
-/// Bytes of the header, without the count of merged buffers.
-pub const VNET_HDR: usize = 10;
+pub use crate::link::VNET_HDR;
 
 const NEEDS_CSUM: u8 = 1;
 const GSO_TCPV4: u8 = 1;

@@ -2,7 +2,9 @@
 //! What the wrappers do on a host kernel: that nothing leaks, nothing tears, and readers and
 //! writers do not meet.
 
+mod cdev;
 mod encap;
+mod iflog;
 mod ifnet;
 mod kstat;
 mod log;
@@ -10,8 +12,12 @@ mod map;
 mod mbuf;
 mod mem;
 mod module;
+mod once;
 mod passive;
+mod pfil;
+mod spin;
 mod stats;
+mod task;
 mod trace;
 
 use host::kernel::Config;
