@@ -305,9 +305,10 @@ kpi_if_check_nesting(struct kpi_ifnet *ki, struct kpi_mbuf *km, uint32_t limit)
 	struct m_tag *t;
 	uint16_t i;
 
-	t = m_tag_locate(m, KPI_MTAG_COOKIE, 0, NULL);
+	t = m_tag_locate(m, KPI_MTAG_COOKIE, KPI_MTAG_NESTING, NULL);
 	if (t == NULL) {
-		t = m_tag_alloc(KPI_MTAG_COOKIE, 0, sizeof(*kn), M_NOWAIT);
+		t = m_tag_alloc(KPI_MTAG_COOKIE, KPI_MTAG_NESTING, sizeof(*kn),
+		    M_NOWAIT);
 		if (t == NULL)
 			return (KPI_ENOBUFS);
 		kn = (struct kpi_nesting *)(t + 1);

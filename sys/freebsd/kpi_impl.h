@@ -22,8 +22,27 @@
 
 MALLOC_DECLARE(M_ROPEWALK);
 
-/* Cookie of our tags on packets (kpi_if.c): seconds when it was chosen. */
+/* Cookie of our tags on packets: seconds when it was chosen. */
 #define	KPI_MTAG_COOKIE		1763712000
+#define	KPI_MTAG_NESTING	0	/* kpi_if.c */
+#define	KPI_MTAG_PFIL		1	/* kpi_mbuf.c */
+
+/*
+ * What a packet carries from hook to hook.  pt_serial is that of the hook which sent
+ * it (0: nobody did), in the direction pt_dir; KPI_PFIL_NOHOOK: it is for none, over
+ * the interface where it is seen first.
+ */
+#define	KPI_PFIL_NOHOOK		UINT64_MAX
+
+struct kpi_ptag {
+	uint64_t	 pt_serial;
+	uint32_t	 pt_dir;
+	uint32_t	 pt_ifindex;
+	uint32_t	 pt_mark;
+};
+
+/* kpi_mbuf.c: the tag of m, or NULL; with make, NULL is want of memory. */
+struct kpi_ptag *kpi_ptag(struct mbuf *m, bool make);
 
 static __inline struct mbuf *
 kpi_m(struct kpi_mbuf *m)

@@ -82,6 +82,20 @@ kpi_mbuf_pullup(struct kpi_mbuf *km, uint32_t n)
 }
 
 struct kpi_mbuf *
+kpi_mbuf_writable(struct kpi_mbuf *km, uint32_t n)
+{
+	struct mbuf *m = kpi_m(km);
+
+	/* What m_pullup(9) gathers lies in the mbuf itself, and so is nobody else's. */
+	if ((uint32_t)m->m_len < n)
+		return ((struct kpi_mbuf *)m_pullup(m, (int)n));
+	if (M_WRITABLE(m))
+		return (km);
+	return ((struct kpi_mbuf *)m_copyup(m, (int)n,
+	    (int)MIN(max_linkhdr, MHLEN - n)));
+}
+
+struct kpi_mbuf *
 kpi_mbuf_prepend(struct kpi_mbuf *km, uint32_t n)
 {
 	struct mbuf *m = kpi_m(km);
@@ -200,6 +214,42 @@ kpi_mbuf_flags(const struct kpi_mbuf *m)
 	return (flags);
 }
 
+struct kpi_ptag *
+kpi_ptag(struct mbuf *m, bool make)
+{
+	struct kpi_ptag *pt;
+	struct m_tag *t;
+
+	t = m_tag_locate(m, KPI_MTAG_COOKIE, KPI_MTAG_PFIL, NULL);
+	if (t == NULL && make) {
+		t = m_tag_alloc(KPI_MTAG_COOKIE, KPI_MTAG_PFIL, sizeof(*pt),
+		    M_NOWAIT);
+		if (t == NULL)
+			return (NULL);
+		memset(t + 1, 0, sizeof(*pt));
+		m_tag_prepend(m, t);
+	}
+	return (t == NULL ? NULL : (struct kpi_ptag *)(t + 1));
+}
+
+uint32_t
+kpi_mbuf_mark(const struct kpi_mbuf *m)
+{
+	const struct kpi_ptag *pt = kpi_ptag(kpi_ucm(m), false);
+
+	return (pt == NULL ? 0 : pt->pt_mark);
+}
+
+int32_t
+kpi_mbuf_set_mark(struct kpi_mbuf *m, uint32_t mark)
+{
+	struct kpi_ptag *pt = kpi_ptag(kpi_m(m), mark != 0);
+
+	if (pt != NULL)
+		pt->pt_mark = mark;
+	return (pt != NULL || mark == 0 ? 0 : KPI_ENOBUFS);
+}
+
 void
 kpi_mbuf_renew(struct kpi_mbuf *km)
 {
@@ -215,9 +265,10 @@ kpi_mbuf_renew(struct kpi_mbuf *km)
 	m->m_pkthdr.flowid = 0;
 	m->m_pkthdr.ether_vtag = 0;
 	M_HASHTYPE_CLEAR(m);
-	/* Ours (kpi_if.c) and those of mac(9) stay. */
+	/* The loop tags (kpi_if.c) and those of mac(9) stay. */
 	SLIST_FOREACH_SAFE(t, &m->m_pkthdr.tags, m_tag_link, next) {
-		if (t->m_tag_cookie != KPI_MTAG_COOKIE &&
+		if (t->m_tag_cookie == KPI_MTAG_COOKIE ?
+		    t->m_tag_id != KPI_MTAG_NESTING :
 		    (t->m_tag_id & MTAG_PERSISTENT) == 0)
 			m_tag_delete(m, t);
 	}

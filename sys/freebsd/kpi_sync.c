@@ -1,11 +1,12 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Locks and read sections: sx(9), epoch(9).  Passive references come from the
+ * Locks and read sections: sx(9), mutex(9), epoch(9).  Passive references come from the
  * Rust crate sys/psref, which is linked into the same object.
  */
 #include "kpi_impl.h"
 
+#include <sys/mutex.h>
 #include <sys/pcpu.h>
 #include <sys/smp.h>
 
@@ -19,6 +20,11 @@ _Static_assert(sizeof(struct epoch_tracker) <= sizeof(struct kpi_epoch),
     "struct kpi_epoch has no room for an epoch_tracker");
 _Static_assert(_Alignof(struct epoch_tracker) <= _Alignof(struct kpi_epoch),
     "struct kpi_epoch is not aligned as an epoch_tracker");
+
+_Static_assert(sizeof(struct mtx) <= sizeof(struct kpi_spin),
+    "struct kpi_spin has no room for a mtx");
+_Static_assert(_Alignof(struct mtx) <= _Alignof(struct kpi_spin),
+    "struct kpi_spin is not aligned as a mtx");
 
 struct kpi_mutex *
 kpi_mutex_create(const char *name, uint32_t namelen)
@@ -55,6 +61,39 @@ kpi_mutex_exit(struct kpi_mutex *mtx)
 {
 
 	sx_xunlock(&mtx->km_sx);
+}
+
+/*
+ * A thread that waits for one may be preempted and the holder run: it may be taken
+ * in a read section and by an interrupt thread.  Several are taken by address.
+ */
+void
+kpi_spin_init(struct kpi_spin *s)
+{
+
+	mtx_init((struct mtx *)s, "ropewalk spin", NULL,
+	    MTX_DEF | MTX_DUPOK | MTX_NEW);
+}
+
+void
+kpi_spin_destroy(struct kpi_spin *s)
+{
+
+	mtx_destroy((struct mtx *)s);
+}
+
+void
+kpi_spin_enter(struct kpi_spin *s)
+{
+
+	mtx_lock((struct mtx *)s);
+}
+
+void
+kpi_spin_exit(struct kpi_spin *s)
+{
+
+	mtx_unlock((struct mtx *)s);
 }
 
 void

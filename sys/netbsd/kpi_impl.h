@@ -53,16 +53,36 @@ extern struct psref_class *kpi_psref_class;
 int	kpi_sync_init(void);
 void	kpi_sync_fini(void);
 
-/* A tag of ours on packets (kpi_if.c); far from the numbers that mbuf(9) uses. */
+/* Tags of ours on packets (kpi_if.c, kpi_mbuf.c); far from the numbers that mbuf(9) uses. */
 #define	KPI_TAG_NESTING		0x5257
+#define	KPI_TAG_PFIL		0x5258
 
 /* kpi_mbuf.c: append to m, or change nothing and return ENOBUFS. */
 int	kpi_m_append(struct mbuf *m, const void *buf, size_t len);
 
-/* kpi_encap.c, kpi_if.c: locks and lists of their own. */
+/*
+ * What a packet carries from hook to hook.  pt_serial is that of the hook which sent
+ * it (0: nobody did), in the direction pt_dir; KPI_PFIL_NOHOOK: it is for none, over
+ * the interface where it is seen first.
+ */
+#define	KPI_PFIL_NOHOOK		UINT64_MAX
+
+struct kpi_ptag {
+	uint64_t	 pt_serial;
+	uint32_t	 pt_dir;
+	uint32_t	 pt_ifindex;
+	uint32_t	 pt_mark;
+};
+
+/* kpi_mbuf.c: the tag of m, or NULL; with make, NULL is want of memory. */
+struct kpi_ptag *kpi_ptag(struct mbuf *m, bool make);
+
+/* kpi_encap.c, kpi_if.c, kpi_cdev.c, kpi_pfil.c: locks and lists of their own. */
 void	kpi_encap_init(void);
 int	kpi_encap_fini(void);
 void	kpi_if_init(void);
 int	kpi_if_fini(void);
+void	kpi_cdev_init(void);
+int	kpi_cdev_fini(void);
 
 #endif /* _NETBSD_KPI_IMPL_H_ */

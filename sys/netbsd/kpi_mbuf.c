@@ -88,6 +88,20 @@ kpi_mbuf_pullup(struct kpi_mbuf *km, uint32_t n)
 }
 
 struct kpi_mbuf *
+kpi_mbuf_writable(struct kpi_mbuf *km, uint32_t n)
+{
+	struct mbuf *m = kpi_m(km);
+
+	/* What m_pullup(9) gathers lies in the mbuf itself, and so is nobody else's. */
+	if ((uint32_t)m->m_len < n)
+		return (struct kpi_mbuf *)m_pullup(m, (int)n);
+	if (!M_READONLY(m))
+		return km;
+	return (struct kpi_mbuf *)m_copyup(m, (int)n,
+	    (int)MIN(max_linkhdr, MHLEN - n));
+}
+
+struct kpi_mbuf *
 kpi_mbuf_prepend(struct kpi_mbuf *km, uint32_t n)
 {
 	struct mbuf *m = kpi_m(km);
@@ -206,6 +220,41 @@ kpi_mbuf_flags(const struct kpi_mbuf *m)
 	if (kpi_cm(m)->m_flags & M_MCAST)
 		flags |= KPI_MF_MCAST;
 	return flags;
+}
+
+struct kpi_ptag *
+kpi_ptag(struct mbuf *m, bool make)
+{
+	struct kpi_ptag *pt;
+	struct m_tag *t;
+
+	t = m_tag_find(m, KPI_TAG_PFIL);
+	if (t == NULL && make) {
+		t = m_tag_get(KPI_TAG_PFIL, sizeof(*pt), M_NOWAIT);
+		if (t == NULL)
+			return NULL;
+		memset(t + 1, 0, sizeof(*pt));
+		m_tag_prepend(m, t);
+	}
+	return t == NULL ? NULL : (struct kpi_ptag *)(t + 1);
+}
+
+uint32_t
+kpi_mbuf_mark(const struct kpi_mbuf *m)
+{
+	const struct kpi_ptag *pt = kpi_ptag(__UNCONST(kpi_cm(m)), false);
+
+	return pt == NULL ? 0 : pt->pt_mark;
+}
+
+int32_t
+kpi_mbuf_set_mark(struct kpi_mbuf *m, uint32_t mark)
+{
+	struct kpi_ptag *pt = kpi_ptag(kpi_m(m), mark != 0);
+
+	if (pt != NULL)
+		pt->pt_mark = mark;
+	return pt != NULL || mark == 0 ? 0 : KPI_ENOBUFS;
 }
 
 void

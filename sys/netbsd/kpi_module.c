@@ -36,8 +36,10 @@ kpi_load(void)
 		return error;
 	kpi_encap_init();
 	kpi_if_init();
+	kpi_cdev_init();
 	error = (*kpi_module.km_init)(&kpi_module_state);
 	if (error != 0) {
+		(void)kpi_cdev_fini();
 		(void)kpi_if_fini();
 		(void)kpi_encap_fini();
 		kpi_sync_fini();
@@ -55,8 +57,8 @@ kpi_unload(void)
 		return error;
 	kpi_module_state = NULL;
 	/* What the module leaked would be called after its text is gone. */
-	if (kpi_if_fini() != 0 || kpi_encap_fini() != 0)
-		panic("%.*s: unloaded with interfaces or endpoints left",
+	if (kpi_cdev_fini() != 0 || kpi_if_fini() != 0 || kpi_encap_fini() != 0)
+		panic("%.*s: unloaded with devices, interfaces or endpoints left",
 		    (int)kpi_module.km_namelen, kpi_module.km_name);
 	kpi_sync_fini();
 	return 0;

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Locks, read sections and passive references: mutex(9), pserialize(9), psref(9).
+ * A spin is of IPL_VM: an adaptive mutex could sleep within a read section.
  *
  * Locking: kpi_psz_lock serialises pserialize_perform(9), which allows one
  * caller at a time on a pserialize_t.
@@ -20,6 +21,8 @@ struct kpi_psref_impl {
 	int		 pi_bound;
 };
 
+CTASSERT(sizeof(kmutex_t) <= sizeof(struct kpi_spin));
+CTASSERT(__alignof(kmutex_t) <= __alignof(struct kpi_spin));
 CTASSERT(sizeof(struct kpi_psref_impl) <= sizeof(struct kpi_psref));
 CTASSERT(sizeof(struct psref_target) <= sizeof(struct kpi_psref_target));
 CTASSERT(__alignof(struct kpi_psref_impl) <= __alignof(struct kpi_psref));
@@ -91,6 +94,34 @@ kpi_mutex_exit(struct kpi_mutex *mtx)
 {
 
 	mutex_exit((kmutex_t *)mtx);
+}
+
+void
+kpi_spin_init(struct kpi_spin *s)
+{
+
+	mutex_init((kmutex_t *)s, MUTEX_DEFAULT, IPL_VM);
+}
+
+void
+kpi_spin_destroy(struct kpi_spin *s)
+{
+
+	mutex_destroy((kmutex_t *)s);
+}
+
+void
+kpi_spin_enter(struct kpi_spin *s)
+{
+
+	mutex_enter((kmutex_t *)s);
+}
+
+void
+kpi_spin_exit(struct kpi_spin *s)
+{
+
+	mutex_exit((kmutex_t *)s);
 }
 
 void

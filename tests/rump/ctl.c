@@ -178,6 +178,27 @@ ctl_names(int op, struct ctl_name *to, uint32_t *len)
 	return error;
 }
 
+/* The device's name, then what the command has; the reply has the latter only. */
+static int
+ctl_dev(unsigned cmd, char *buf, uint32_t *len)
+{
+	struct ctl_name dev;
+	int error;
+
+	if (*len < sizeof(dev))
+		return NB_EINVAL;
+	memcpy(&dev, buf, sizeof(dev));
+	if (memchr(dev.name, '\0', sizeof(dev.name)) == NULL)
+		return NB_EINVAL;
+	*len -= (uint32_t)sizeof(dev);
+	memmove(buf, buf + sizeof(dev), *len);
+	/* The size stands in the command; what is copied out must have its room. */
+	if ((cmd >> 16 & 0x1fff) != *len)
+		return NB_EINVAL;
+	error = nb_dev_ioctl(dev.name, cmd, buf);
+	return error;
+}
+
 /* The request's payload is in buf, and the reply's afterwards. */
 static int
 ctl_answer(struct ctl_header *h, char *buf, const char *const *joins, int leave)
@@ -210,6 +231,10 @@ ctl_answer(struct ctl_header *h, char *buf, const char *const *joins, int leave)
 	case CTL_OP_IFIOCTL:
 		h->len = len;
 		return nb_data(h->ifname, h->cmd, buf);
+	case CTL_OP_DEVIOCTL:
+		error = ctl_dev(h->cmd, buf, &len);
+		h->len = len;
+		return error;
 	case CTL_OP_TUNNELSET:
 		if (len != sizeof(*t))
 			return NB_EINVAL;

@@ -3,10 +3,12 @@
  *
  * rumpkern: a NetBSD rump kernel as a router of the tests.
  *
- *	rumpkern -s SOCKET -w ADDRESS/LEN -g GATEWAY [-j BRIDGE:MEMBER ...] [-l] [-u MODULE]
+ *	rumpkern -s SOCKET -w ADDRESS/LEN [-g GATEWAY] [-a ADDRESS/LEN] [-j BRIDGE:MEMBER ...] [-l]
+ *	    [-u MODULE]
  *
  * Its first interface, virt0, is the tap device tun0 of the host: the WAN, with that address and
- * that default route. virt1, which is tun1, is the LAN, and a port of bridge0. An interface named
+ * that default route. virt1, which is tun1, is the LAN, and a port of bridge0; or, with -a, it has
+ * that address, and the kernel forwards. -w, -g and -a may be given again for the other family. An interface named
  * by -j becomes a port of a bridge once it is up. Requests come over SOCKET as to hostkern(8), so
  * that the same ifconfig(8) and kstat(8) drive both. At SIGTERM, with -u, the interfaces of -j
  * are destroyed and that module is unloaded; the last line says whether that went well. -l: an
@@ -77,23 +79,53 @@ parse(const char *text, unsigned char *a)
 	return 0;
 }
 
+/* An interface with these addresses, up. */
 static void
-wan(char *address, const char *gateway)
+port(const char *name, char *const *addresses, int n)
 {
 	unsigned char a[16];
-	char *slash = strchr(address, '/');
-	int family;
+	char *slash;
+	int family, i;
 
-	if (slash == NULL)
-		die(address, EINVAL);
-	*slash = '\0';
-	family = parse(address, a);
-	must("virt0", nb_address("virt0", family, a, atoi(slash + 1)));
-	must("virt0 up", nb_set_up("virt0", 1));
-	if (gateway != NULL) {
-		family = parse(gateway, a);
+	for (i = 0; i < n; i++) {
+		slash = strchr(addresses[i], '/');
+		if (slash == NULL)
+			die(addresses[i], EINVAL);
+		*slash = '\0';
+		family = parse(addresses[i], a);
+		must(name, nb_address(name, family, a, atoi(slash + 1)));
+	}
+	must(name, nb_set_up(name, 1));
+}
+
+static void
+routes(char *const *gateways, int n)
+{
+	unsigned char a[16];
+	int family, i;
+
+	for (i = 0; i < n; i++) {
+		family = parse(gateways[i], a);
 		must("default route", nb_gateway(family, a));
 	}
+}
+
+/* The LAN: a port of bridge0, or an interface with addresses that packets are forwarded to. */
+static void
+lan(char *const *addresses, int n)
+{
+
+	must("create virt1", nb_create("virt1"));
+	if (n == 0) {
+		must("create bridge0", nb_create("bridge0"));
+		must("bridge0", nb_join("bridge0", "virt1"));
+		must("virt1 up", nb_set_up("virt1", 1));
+		must("bridge0 up", nb_set_up("bridge0", 1));
+		return;
+	}
+	must("forwarding", nb_sysctl_set("net.inet.ip.forwarding", 1));
+	must("ip6 forwarding", nb_sysctl_set("net.inet6.ip6.forwarding", 1));
+	port("virt1", addresses, n);
 }
 
 static int
@@ -115,25 +147,26 @@ listen_at(const char *path)
 int
 main(int argc, char **argv)
 {
-	const char *joins[16] = { NULL }, *gateway = NULL, *path = NULL, *unload = NULL;
+	const char *joins[16] = { NULL }, *path = NULL, *unload = NULL;
 	struct sigaction sa = { .sa_handler = on_term };
-	char *address = NULL;
-	int c, client, error, leave = 0, njoins = 0, s;
+	char *gateways[2], *lans[2], *wans[2];
+	int c, client, error, leave = 0, ngateways = 0, njoins = 0, nlans = 0, nwans = 0, s;
 
-	while ((c = getopt(argc, argv, "g:j:ls:u:w:")) != -1) {
+	while ((c = getopt(argc, argv, "a:g:j:ls:u:w:")) != -1) {
 		switch (c) {
-		case 'g': gateway = optarg; break;
+		case 'a': if (nlans < 2) lans[nlans++] = optarg; break;
+		case 'g': if (ngateways < 2) gateways[ngateways++] = optarg; break;
 		case 'j': if (njoins < 15) joins[njoins++] = optarg; break;
 		case 'l': leave = 1; break;
 		case 's': path = optarg; break;
 		case 'u': unload = optarg; break;
-		case 'w': address = optarg; break;
+		case 'w': if (nwans < 2) wans[nwans++] = optarg; break;
 		default: return 2;
 		}
 	}
-	if (path == NULL || address == NULL) {
+	if (path == NULL || nwans == 0) {
 		fprintf(stderr, "usage: rumpkern -s socket -w address/len [-g gateway]"
-		    " [-j bridge:member] [-l] [-u module]\n");
+		    " [-a address/len] [-j bridge:member] [-l] [-u module]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IONBF, 0);
@@ -148,14 +181,12 @@ main(int argc, char **argv)
 	must("dad_count", nb_sysctl_set("net.inet.ip.dad_count", 0));
 	must("ip6 dad_count", nb_sysctl_set("net.inet6.ip6.dad_count", 0));
 	must("create virt0", nb_create("virt0"));
-	wan(address, gateway);
+	port("virt0", wans, nwans);
+	routes(gateways, ngateways);
 	/* From here on interfaces say nothing by themselves: tests count. */
-	must("auto_linklocal", nb_sysctl_set("net.inet6.ip6.auto_linklocal", 0));
-	must("create virt1", nb_create("virt1"));
-	must("create bridge0", nb_create("bridge0"));
-	must("bridge0", nb_join("bridge0", "virt1"));
-	must("virt1 up", nb_set_up("virt1", 1));
-	must("bridge0 up", nb_set_up("bridge0", 1));
+	if (nlans == 0)
+		must("auto_linklocal", nb_sysctl_set("net.inet6.ip6.auto_linklocal", 0));
+	lan(lans, nlans);
 	printf("rumpkern: up\n");
 	while (!over) {
 		client = accept(s, NULL, NULL);

@@ -47,6 +47,9 @@ int	nb_sysctl_set(const char *, int);
 int	nb_sysctl_read(const char *, void *, unsigned long *);
 int	nb_sysctl_children(const char *, char (*)[32], int *);
 
+/* nb_dev.c */
+int	nb_dev_ioctl(const char *, unsigned, void *);
+
 /* nb_module.c */
 int	nb_module_unload(const char *);
 

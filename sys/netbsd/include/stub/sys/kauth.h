@@ -1,7 +1,7 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The one question that the shims put to kauth(9).
+ * The questions that the shims put to kauth(9).
  * Installed headers leave this one out; a
  * source tree (SYSDIR) has the real one.
  */
@@ -14,10 +14,12 @@ typedef struct kauth_cred *kauth_cred_t;
 typedef uint64_t kauth_action_t;
 
 enum {
+	KAUTH_NETWORK_FIREWALL = 3,
 	KAUTH_NETWORK_INTERFACE = 4
 };
 
 enum kauth_network_req {
+	KAUTH_REQ_NETWORK_FIREWALL_FW = 15,
 	KAUTH_REQ_NETWORK_INTERFACE_SETPRIV = 20
 };
 

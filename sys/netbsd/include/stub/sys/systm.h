@@ -21,9 +21,12 @@ typedef int (*copyout_t)(const void *, void *, size_t);
 
 int	copyin(const void *, void *, size_t);
 int	copyout(const void *, void *, size_t);
+void	kpreempt_disable(void);
+void	kpreempt_enable(void);
 int	kpause(const char *, bool, int, struct kmutex *);
 void	panic(const char *, ...) __dead __printflike(1, 2);
 void	printf(const char *, ...) __printflike(1, 2);
+int	seltrue(dev_t, int, struct lwp *);
 int	snprintf(char *, size_t, const char *, ...) __printflike(3, 4);
 
 void	kern_assert(const char *, ...) __printflike(1, 2);

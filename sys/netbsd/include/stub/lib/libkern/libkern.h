@@ -31,6 +31,7 @@ int	memcmp(const void *, const void *, size_t);
 void	*memcpy(void *, const void *, size_t);
 void	*memset(void *, int, size_t);
 void	*explicit_memset(void *, int, size_t);
+size_t	strlcpy(char *, const char *, size_t);
 int	strncmp(const char *, const char *, size_t);
 size_t	strlen(const char *);
 #ifndef MIN
