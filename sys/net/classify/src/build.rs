@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Builds the trees.
+//!
+//! A list of rules is split by the dimension that leaves the least to look at. What would be
+//! copied into too many intervals goes to the wild child, and where memory or depth run out a
+//! list stays a list: the answer is the same, found more slowly.
+
+use kern::cx::MaySleep;
+use kern::mem::KVec;
+
+use crate::error::Refused;
+use crate::key::Key;
+use crate::rec::DIMS;
+use crate::search::Index;
+use crate::sweep::Rules;
+use crate::sweep::Sweeper;
+use crate::tree::Branch;
+use crate::tree::Forest;
+use crate::tree::LIST;
+use crate::tree::MAX_DEPTH;
+use crate::tree::NODE;
+use crate::tree::NOTHING;
+use crate::tree::Node;
+use crate::tree::ONE;
+use crate::tree::SURE;
+
+/// Lists up to this long are scanned.
+const FEW: usize = 4;
+/// A node's children may have this many times its rules together, and some.
+const COPIES: u64 = 8;
+const SOME: u64 = 64;
+/// Where that is exceeded, the rules that stay have this many times their number.
+const COPIES_KEPT: u64 = 4;
+/// Lists in the making and made: this many times the rules, and some.
+const LISTS: usize = 64;
+const LISTS_SOME: usize = 1 << 16;
+
+/// Where a branch is to be written.
+#[derive(Clone, Copy)]
+enum Slot {
+    Root,
+    Wild(u32),
+    Kid(u32),
+}
+
+/// A list that is to become a branch.
+#[derive(Clone, Copy)]
+struct Job {
+    from: usize,
+    end: usize,
+    slot: Slot,
+    resolved: u8,
+    depth: u8,
+}
+
+/// How good it is to split a list by a dimension.
+#[derive(Clone, Copy)]
+struct Score {
+    dim: usize,
+    /// Least is best: roughly twice the log of the work that is left.
+    cost: u64,
+    /// Rules in more intervals than this go to the wild child.
+    widest: u32,
+}
+
+/// The work of building one family's trees.
+pub struct Builder<'r, A> {
+    rules: Rules<'r, A>,
+    sweeper: Sweeper<A>,
+    forest: Forest<A>,
+    /// Lists of the jobs, those of the newest on top.
+    pool: KVec<u32>,
+    jobs: KVec<Job>,
+    /// Children that are like an earlier one: theirs and that one's place.
+    same: KVec<(u32, u32)>,
+    sorted: KVec<u32>,
+    /// Ranks that have been put into lists.
+    listed: usize,
+    most_listed: usize,
+    most_bytes: usize,
+}
+
+fn number(n: usize) -> Result<u32, Refused> {
+    u32::try_from(n)
+        .ok()
+        .filter(|n| *n < SURE)
+        .ok_or(Refused::Bytes)
+}
+
+impl<'r, A: Key> Builder<'r, A> {
+    pub fn new<C: MaySleep>(
+        cx: &mut C,
+        rules: Rules<'r, A>,
+        most_bytes: usize,
+    ) -> Result<Self, Refused> {
+        let n = rules.ranges.len();
+        Ok(Builder {
+            rules,
+            sweeper: Sweeper::new(cx, n)?,
+            forest: Forest::new(),
+            pool: KVec::new(),
+            jobs: KVec::new(),
+            same: KVec::new(),
+            sorted: KVec::new(),
+            listed: 0,
+            most_listed: n.saturating_mul(LISTS).saturating_add(LISTS_SOME),
+            most_bytes,
+        })
+    }
+
+    /// The forest, without room to grow.
+    pub fn finish<C: MaySleep>(self, cx: &mut C) -> Result<Forest<A>, Refused> {
+        let Forest {
+            nodes,
+            keys,
+            kids,
+            lists,
+            index,
+        } = self.forest;
+        Ok(Forest {
+            nodes: exact(cx, nodes)?,
+            keys: exact(cx, keys)?,
+            kids: exact(cx, kids)?,
+            lists: exact(cx, lists)?,
+            index: Index {
+                entries: exact(cx, index.entries)?,
+                deeper: exact(cx, index.deeper)?,
+            },
+        })
+    }
+
+    /// The tree of the rules of `list`, best first.
+    pub fn tree<C: MaySleep>(&mut self, cx: &mut C, list: &[u32]) -> Result<Branch, Refused> {
+        let mut root = NOTHING;
+        self.pool.truncate(0);
+        self.listed = 0;
+        for &rank in list {
+            self.pool.push(cx, rank)?;
+            if self.rules.hides(rank, 0) {
+                break;
+            }
+        }
+        let job = Job {
+            from: 0,
+            end: self.pool.len(),
+            slot: Slot::Root,
+            resolved: 0,
+            depth: 0,
+        };
+        self.jobs.push(cx, job)?;
+        while let Some(job) = self.jobs.pop() {
+            // Whatever stands above belonged to branches that are done.
+            self.pool.truncate(job.end);
+            let branch = self.branch(cx, &job)?;
+            match job.slot {
+                Slot::Root => root = branch,
+                Slot::Wild(node) => {
+                    if let Some(node) = self.forest.nodes.get_mut(node as usize) {
+                        node.wild = branch;
+                    }
+                }
+                Slot::Kid(at) => {
+                    if let Some(kid) = self.forest.kids.get_mut(at as usize) {
+                        *kid = branch;
+                    }
+                }
+            }
+            if self.forest.bytes() > self.most_bytes {
+                return Err(Refused::Bytes);
+            }
+        }
+        for &(to, from) in self.same.iter() {
+            let branch = self.forest.kids.get(from as usize).copied();
+            if let (Some(kid), Some(branch)) = (self.forest.kids.get_mut(to as usize), branch) {
+                *kid = branch;
+            }
+        }
+        self.same.truncate(0);
+        Ok(root)
+    }
+
+    fn branch<C: MaySleep>(&mut self, cx: &mut C, job: &Job) -> Result<Branch, Refused> {
+        let n = job.end - job.from;
+        if n > FEW && job.depth < MAX_DEPTH && self.listed < self.most_listed {
+            // The list is worked on while the pool grows.
+            let mut list = KVec::with_capacity(cx, n)?;
+            for &rank in self.pool.get(job.from..job.end).unwrap_or_default() {
+                list.push(cx, rank)?;
+            }
+            if let Some(score) = self.best_split(cx, &list, job.resolved)? {
+                return self.split(cx, &list, job, &score);
+            }
+        }
+        self.leaf(cx, job)
+    }
+
+    fn entry(&self, rank: u32, resolved: u8) -> u32 {
+        if self.rules.sure(rank, resolved) {
+            rank | SURE
+        } else {
+            rank
+        }
+    }
+
+    fn leaf<C: MaySleep>(&mut self, cx: &mut C, job: &Job) -> Result<Branch, Refused> {
+        let list = self.pool.get(job.from..job.end).unwrap_or_default();
+        match list {
+            [] => Ok(NOTHING),
+            [rank] => Ok(ONE | self.entry(*rank, job.resolved)),
+            _ => {
+                let lists = &mut self.forest.lists;
+                let at = number(lists.len())?;
+                lists.push(cx, number(list.len())?)?;
+                for &rank in list {
+                    let sure = self.rules.sure(rank, job.resolved);
+                    lists.push(cx, if sure { rank | SURE } else { rank })?;
+                }
+                Ok(LIST | at)
+            }
+        }
+    }
+
+    /// The dimension to split by; `None` when none helps.
+    fn best_split<C: MaySleep>(
+        &mut self,
+        cx: &mut C,
+        list: &[u32],
+        resolved: u8,
+    ) -> Result<Option<Score>, Refused> {
+        let mut best: Option<Score> = None;
+        for dim in 0..DIMS {
+            if resolved >> dim & 1 != 0 {
+                continue;
+            }
+            let cares = |rank: &&u32| self.rules.bounded(**rank) >> dim & 1 != 0;
+            let bounded = list.iter().filter(cares).count();
+            if bounded == 0 {
+                continue;
+            }
+            let wild = (list.len() - bounded) as u64;
+            // Even if its children were empty it would be no better.
+            if best.is_some_and(|b| b.cost <= log(wild)) {
+                continue;
+            }
+            let score = self.score(cx, list, dim, resolved, wild)?;
+            if score.is_some_and(|s| best.is_none_or(|b| s.cost < b.cost)) {
+                best = score;
+            }
+        }
+        Ok(best)
+    }
+
+    fn score<C: MaySleep>(
+        &mut self,
+        cx: &mut C,
+        list: &[u32],
+        dim: usize,
+        resolved: u8,
+        mut wild: u64,
+    ) -> Result<Option<Score>, Refused> {
+        let n = list.len() as u64;
+        let most = n * COPIES + SOME;
+        let mut widest = u32::MAX;
+        // Twice at most: with all, then without those that cover too much.
+        loop {
+            let (mut sum, mut squares) = (0u64, 0u64);
+            let mut recent = [0u64; 4];
+            self.sweeper
+                .sweep(cx, &self.rules, list, dim, resolved, |_, _, ranks| {
+                    let hash = hash(ranks);
+                    if !recent.contains(&hash) {
+                        let len = ranks.len() as u64;
+                        sum += len;
+                        squares += len * len;
+                    }
+                    let [a, b, c, _] = recent;
+                    recent = [hash, a, b, c];
+                    Ok(sum <= most)
+                })?;
+            if sum <= most {
+                self.forget_wide(list.len());
+                let each = squares.checked_div(sum).unwrap_or(0);
+                let score = Score {
+                    dim,
+                    cost: log(each) + log(wild),
+                    widest,
+                };
+                return Ok((sum != 0).then_some(score));
+            }
+            if widest != u32::MAX {
+                self.forget_wide(list.len());
+                return Ok(None);
+            }
+            let cares = |rank: u32| self.rules.bounded(rank) >> dim & 1 != 0;
+            self.sorted.truncate(0);
+            for (place, &rank) in list.iter().enumerate() {
+                if cares(rank) {
+                    let cover = self.sweeper.cover.get(place).copied().unwrap_or(0);
+                    self.sorted.push(cx, cover)?;
+                }
+            }
+            kern::sort::by_key(&mut self.sorted, |&cover| cover);
+            let mut room = n * COPIES_KEPT;
+            widest = 0;
+            for &cover in self.sorted.iter() {
+                match room.checked_sub(u64::from(cover)) {
+                    Some(left) => room = left,
+                    None => break,
+                }
+                widest = cover;
+            }
+            wild += self.mark_wide(list, dim, widest);
+        }
+    }
+
+    /// Marks the rules that cover more than `widest` intervals, by the counts of the last sweep;
+    /// how many.
+    fn mark_wide(&mut self, list: &[u32], dim: usize, widest: u32) -> u64 {
+        let mut marked = 0;
+        for (place, &rank) in list.iter().enumerate() {
+            let cover = self.sweeper.cover.get(place).copied().unwrap_or(0);
+            if self.rules.bounded(rank) >> dim & 1 != 0 && cover > widest {
+                marked += 1;
+                if let Some(wide) = self.sweeper.wide.get_mut(place) {
+                    *wide = true;
+                }
+            }
+        }
+        marked
+    }
+
+    fn forget_wide(&mut self, n: usize) {
+        for wide in self.sweeper.wide.iter_mut().take(n) {
+            *wide = false;
+        }
+    }
+
+    fn split<C: MaySleep>(
+        &mut self,
+        cx: &mut C,
+        list: &[u32],
+        job: &Job,
+        score: &Score,
+    ) -> Result<Branch, Refused> {
+        let dim = score.dim;
+        if score.widest != u32::MAX {
+            let count = |_: &mut C, _: A, _: &[u32]| Ok(false);
+            self.sweeper
+                .sweep(cx, &self.rules, list, dim, job.resolved, count)?;
+            self.mark_wide(list, dim, score.widest);
+        }
+        let node = number(self.forest.nodes.len())?;
+        let at = number(self.forest.keys.len())?;
+        let best = list.first().copied().unwrap_or(u32::MAX);
+        // The wild child's list lies lowest, so that it is worked on last.
+        let wild_from = self.pool.len();
+        let mut wild_best = u32::MAX;
+        for (place, &rank) in list.iter().enumerate() {
+            let wide = self.sweeper.wide.get(place).copied().unwrap_or(false);
+            if self.rules.bounded(rank) >> dim & 1 == 0 || wide {
+                self.pool.push(cx, rank)?;
+                wild_best = wild_best.min(rank);
+                if self.rules.hides(rank, job.resolved) {
+                    break;
+                }
+            }
+        }
+        if self.pool.len() != wild_from {
+            let wild = Job {
+                from: wild_from,
+                end: self.pool.len(),
+                slot: Slot::Wild(node),
+                resolved: job.resolved,
+                depth: job.depth + 1,
+            };
+            self.jobs.push(cx, wild)?;
+        }
+        self.kids(cx, list, job, dim)?;
+        self.forget_wide(list.len());
+        let keys = self.forest.keys.get(at as usize..).unwrap_or_default();
+        let n = number(keys.len())?;
+        let buckets = self.forest.index.build(cx, keys)?;
+        self.forest.nodes.push(
+            cx,
+            Node {
+                buckets,
+                at,
+                n,
+                best,
+                wild: NOTHING,
+                wild_best,
+                dim: u8::try_from(dim).unwrap_or(0),
+            },
+        )?;
+        Ok(NODE | node)
+    }
+
+    /// Makes the intervals of a node, and jobs for them.
+    fn kids<C: MaySleep>(
+        &mut self,
+        cx: &mut C,
+        list: &[u32],
+        job: &Job,
+        dim: usize,
+    ) -> Result<(), Refused> {
+        let Builder {
+            rules,
+            sweeper,
+            forest,
+            pool,
+            jobs,
+            same,
+            listed,
+            ..
+        } = self;
+        let first_job = jobs.len();
+        let mut last: Option<u32> = None;
+        let mut refused = None;
+        sweeper.sweep(cx, rules, list, dim, job.resolved, |cx, start, ranks| {
+            // Like one of the last few? Between hosts it is the same again and again.
+            let recent = jobs.get(first_job..).unwrap_or_default();
+            let like = recent.iter().rev().take(4).find_map(|j| match j.slot {
+                Slot::Kid(at) if pool.get(j.from..j.end) == Some(ranks) => Some(at),
+                _ => None,
+            });
+            if like.is_some() && like == last {
+                return Ok(true);
+            }
+            let Ok(at) = number(forest.kids.len()) else {
+                refused = Some(Refused::Bytes);
+                return Ok(false);
+            };
+            forest.keys.push(cx, start)?;
+            forest.kids.push(cx, NOTHING)?;
+            last = Some(at);
+            if let Some(like) = like {
+                same.push(cx, (at, like))?;
+                // What comes next is compared with what this one is like.
+                last = Some(like);
+                return Ok(true);
+            }
+            let from = pool.len();
+            for &rank in ranks {
+                pool.push(cx, rank)?;
+            }
+            *listed += ranks.len();
+            let kid = Job {
+                from,
+                end: pool.len(),
+                slot: Slot::Kid(at),
+                resolved: job.resolved | 1 << dim,
+                depth: job.depth + 1,
+            };
+            jobs.push(cx, kid)?;
+            Ok(true)
+        })?;
+        refused.map_or(Ok(()), Err)
+    }
+}
+
+/// A copy that has no room to grow; the original is freed.
+pub fn exact<T: Copy, C: MaySleep>(cx: &mut C, from: KVec<T>) -> Result<KVec<T>, Refused> {
+    let mut to = KVec::with_capacity(cx, from.len())?;
+    for x in from.iter() {
+        to.push(cx, *x)?;
+    }
+    Ok(to)
+}
+
+/// 16 times the binary logarithm, roughly.
+fn log(n: u64) -> u64 {
+    let n = n + 1;
+    let whole = u64::from(63u32.saturating_sub(n.leading_zeros()));
+    let rest = if whole >= 4 {
+        n >> (whole - 4)
+    } else {
+        n << (4 - whole)
+    };
+    whole * 16 + (rest & 15)
+}
+
+fn hash(ranks: &[u32]) -> u64 {
+    ranks.iter().fold(0x9e37_79b9_7f4a_7c15, |h, r| {
+        (h ^ u64::from(*r))
+            .wrapping_mul(0xff51_afd7_ed55_8ccd)
+            .rotate_left(29)
+    })
+}
