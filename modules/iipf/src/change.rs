@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Doing to a packet what was decided: addresses, ports, options; and answering for it.
+
+use kern::cx::Softint;
+use kern::mbuf::Mbuf;
+use kern::pfil::Rx;
+use kern::verdict::Verdict;
+use wire::build;
+use wire::build::Problem;
+use wire::icmp;
+use wire::packet::Af;
+use wire::packet::Packet;
+use wire::rewrite;
+use wire::rewrite::Ends;
+use wire::rewrite::Sums;
+
+use iipf_abi as abi;
+
+use crate::decision::Answer;
+use crate::decision::Change;
+use crate::decision::Decision;
+use crate::softc::Iipf;
+use crate::stats::Ctr;
+use crate::stats::Drop;
+
+/// Hops of what we send.
+pub(crate) const TTL: u8 = 64;
+
+impl Change {
+    /// Whether there is something to do.
+    #[inline]
+    pub fn any(&self) -> bool {
+        self.to.is_some()
+            || self.error.is_some()
+            || self.npt.is_some()
+            || self.mss != 0
+            || self.min_ttl != 0
+            || self.set & !abi::IIPF_SET_MARK != 0
+            || self.seq.is_some()
+            || self.inner_seq != 0
+            || self.look.is_some()
+    }
+}
+
+/// The reason for what the rewriter refuses.
+fn refused(_: rewrite::Refused) -> Drop {
+    Drop::BadHeader
+}
+
+impl Iipf {
+    /// Changes the packet.
+    pub(crate) fn change(
+        &self,
+        m: Mbuf,
+        p: &mut Packet,
+        rx: &Rx,
+        d: &Decision,
+    ) -> Result<Mbuf, Drop> {
+        let front = m.len().min(128);
+        let mut m = m.writable(front)?;
+        let head = m.head_mut().ok_or(Drop::NoBufs)?;
+        if self.rewrite(head, p, rx, &d.change)? {
+            self.counters.inc(Ctr::Clamped);
+        }
+        Ok(m)
+    }
+
+    /// Changes a packet's headers; whether the MSS was lowered.
+    pub(crate) fn rewrite(
+        &self,
+        head: &mut [u8],
+        p: &mut Packet,
+        rx: &Rx,
+        c: &Change,
+    ) -> Result<bool, Drop> {
+        let sums = if rx.csum_partial {
+            Sums::Partial
+        } else {
+            Sums::Whole
+        };
+        if let Some(to) = &c.to {
+            rewrite::ends(head, p, to, sums).map_err(refused)?;
+        }
+        if let Some((outer, inner_to)) = &c.error {
+            let mut inner = p.embedded(head).map_err(|_| Drop::IcmpBad)?;
+            rewrite::error(head, p, &mut inner, *outer, inner_to).map_err(refused)?;
+        }
+        if c.inner_seq != 0 {
+            // What changes is made up for in the embedded checksum: the error's own stays right.
+            let mut inner = p.embedded(head).map_err(|_| Drop::IcmpBad)?;
+            rewrite::shift(head, &mut inner, c.inner_seq, 0, Sums::Whole);
+        }
+        if let Some((npt, out)) = &c.npt {
+            let (mut src, mut dst) = (p.src, p.dst);
+            if *out {
+                src = npt.outbound(src).map_err(|_| Drop::NatAddress)?;
+            } else {
+                dst = npt.inbound(dst).map_err(|_| Drop::NatAddress)?;
+            }
+            let to = Ends {
+                src,
+                dst,
+                ids: p.ids,
+            };
+            // Sums stay right by themselves; a partial one is of the pseudo-header, and does too.
+            rewrite::ends(head, p, &to, sums).map_err(refused)?;
+        }
+        if let Some((seq, ack)) = c.seq {
+            rewrite::shift(head, p, seq, ack, sums);
+        }
+        let clamped = c.mss != 0 && rewrite::clamp_mss(head, p, c.mss, sums);
+        if c.min_ttl != 0 || c.set & !abi::IIPF_SET_MARK != 0 {
+            rewrite::header(
+                head,
+                p,
+                &rewrite::Header {
+                    min_ttl: c.min_ttl,
+                    dscp: (c.set & abi::IIPF_SET_DSCP != 0).then_some(c.dscp),
+                    no_df: c.set & abi::IIPF_SET_NO_DF != 0,
+                    id: (c.set & abi::IIPF_SET_RANDOM_ID != 0).then(|| self.seed(p) as u16),
+                },
+            );
+        }
+        Ok(clamped)
+    }
+
+    /// Answers a packet that is blocked.
+    #[cold]
+    pub(crate) fn answer(&self, cx: &mut Softint, m: &Mbuf, p: &Packet, rx: &Rx, answer: Answer) {
+        let mut room = [0; build::MAX_LEN];
+        let len = match answer {
+            Answer::None => return,
+            Answer::Cookie(..) | Answer::Syn(_) | Answer::Opened(_) | Answer::Refused(_) => {
+                return self.speak(cx, m, p, rx, answer);
+            }
+            Answer::Reset => {
+                self.counters.inc(Ctr::Resets);
+                build::reset_for(p, TTL).and_then(|s| s.emit(&mut room).ok())
+            }
+            Answer::Unreachable(code) => {
+                let typ = match p.af {
+                    Af::V4 => icmp::v4::UNREACH,
+                    Af::V6 => icmp::v6::UNREACH,
+                };
+                if build::may_answer(p, typ, m.is_multicast()).is_err() || !self.may_send_error() {
+                    return;
+                }
+                self.counters.inc(Ctr::Unreachables);
+                let what = Problem { typ, code, arg: 0 };
+                // As from the host that was meant: so a host takes it for an answer, and it needs
+                // no address of ours.
+                build::problem(p, m.head(), what, p.dst, TTL, &mut room).ok()
+            }
+        };
+        let Some(bytes) = len.and_then(|n| room.get(..n)) else {
+            return;
+        };
+        let reply = Mbuf::get(bytes.len() as u32, 64).and_then(|mut reply| {
+            reply.append(bytes)?;
+            Ok(reply)
+        });
+        if let Ok(reply) = reply {
+            let _ = self.gate.reply(cx, rx, m, reply);
+        }
+    }
+
+    /// Sends a segment back to where a packet came from.
+    pub(crate) fn reply_segment(
+        &self,
+        cx: &mut Softint,
+        m: &Mbuf,
+        rx: &Rx,
+        segment: &build::Segment,
+    ) {
+        if let Some(reply) = segment_packet(segment) {
+            let _ = self.gate.reply(cx, rx, m, reply);
+        }
+    }
+
+    /// Looks into the payload for a helper, where one wants it.
+    pub(crate) fn look(
+        &self,
+        cx: &mut Softint,
+        m: Mbuf,
+        p: Packet,
+        rx: &Rx,
+        d: &Decision,
+    ) -> Verdict<Drop> {
+        match d.change.look {
+            None => Verdict::Pass(m),
+            Some(look) => self.helped(cx, m, p, rx, look, d),
+        }
+    }
+}
+
+/// A segment as a packet.
+pub(crate) fn segment_packet(segment: &build::Segment) -> Option<Mbuf> {
+    let mut room = [0; 128];
+    let len = segment.emit(&mut room).ok()?;
+    let mut m = Mbuf::get(len as u32, 64).ok()?;
+    m.append(room.get(..len)?).ok()?;
+    Some(m)
+}
