@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Brings a kernel from what one configuration says to what another says.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Pair, Refusal};
 use crate::conf::{Conf, Interface};
 use crate::dispatch::Local;
 use crate::log::{Level, say};
@@ -14,6 +14,10 @@ use std::sync::Arc;
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Make an inline pair.
+    Pair(Pair),
+    /// Take it away.
+    Unpair(Pair),
     /// Load a module.
     Load(String),
     /// Unload a module.
@@ -43,6 +47,13 @@ pub fn plan(old: &Conf, new: &Conf) -> Vec<Step> {
             .collect()
     };
     steps.extend(missing(old, new).into_iter().rev().map(Step::Unload));
+    let only = |a: &Conf, b: &Conf| -> Vec<Pair> {
+        let pairs = a.pairs.iter().filter(|p| !b.pairs.contains(p));
+        pairs.cloned().collect()
+    };
+    // Modules find the interfaces that their rules name.
+    steps.extend(only(old, new).into_iter().rev().map(Step::Unpair));
+    steps.extend(only(new, old).into_iter().map(Step::Pair));
     steps.extend(missing(new, old).into_iter().map(Step::Load));
     for now in &new.interfaces {
         match find(old, &now.name) {
@@ -93,12 +104,27 @@ const NOWHERE: Endpoint = Endpoint {
     port: None,
 };
 
+/// A refusal's sentence.
+fn said(r: &Refusal) -> String {
+    if r.text.is_empty() {
+        r.errno.to_string()
+    } else {
+        r.text.clone()
+    }
+}
+
 /// Does all of it, also when some fail; gives the number of failures, each of which was logged.
 pub fn apply(backend: &Arc<dyn Backend>, steps: &[Step]) -> usize {
     let mut kernel = Kernel::over(Box::new(Local(Arc::clone(backend))));
     let mut failures = 0;
     for step in steps {
         let done = match step {
+            Step::Pair(pair) => backend
+                .pair(pair)
+                .map_err(|r| format!("pair {} {}: {}", pair.tap, pair.physical, said(&r))),
+            Step::Unpair(pair) => backend
+                .unpair(pair)
+                .map_err(|r| format!("pair {}: {}", pair.tap, said(&r))),
             Step::Load(name) => kernel
                 .mod_load(name)
                 .map_err(|e| format!("load {name}: {e}")),
@@ -145,6 +171,8 @@ mod tests {
             format!("{} {}", c.target, verbs.join(" "))
         };
         let one = |s: &Step| match s {
+            Step::Pair(p) => format!("pair {} {}", p.tap, p.physical),
+            Step::Unpair(p) => format!("unpair {}", p.tap),
             Step::Load(m) => format!("load {m}"),
             Step::Unload(m) => format!("unload {m}"),
             Step::Ifconfig(c) => words(c),
@@ -161,6 +189,37 @@ mod tests {
         let down = ["l2tp1 destroy", "l2tp0 destroy", "unload if_l2tp"];
         assert_eq!(shown(&plan(&some, &nothing)), down);
         assert_eq!(plan(&some, &some), []);
+    }
+
+    #[test]
+    fn pairs_come_before_modules_and_go_after_them() {
+        let pair = |tap: &str, physical: &str| Pair {
+            tap: tap.into(),
+            physical: physical.into(),
+        };
+        let with = |pairs: Vec<Pair>, modules: &[&str]| Conf {
+            pairs,
+            ..conf(modules, &[])
+        };
+        let nothing = conf(&[], &[]);
+        let both = with(
+            vec![pair("lan0", "eth0"), pair("wan0", "eth1")],
+            &["if_l2tp"],
+        );
+        let up = ["pair lan0 eth0", "pair wan0 eth1", "load if_l2tp"];
+        assert_eq!(shown(&plan(&nothing, &both)), up);
+        let down = ["unload if_l2tp", "unpair wan0", "unpair lan0"];
+        assert_eq!(shown(&plan(&both, &nothing)), down);
+        // Another interface is another pair.
+        let other = with(
+            vec![pair("lan0", "eth0"), pair("wan0", "eth2")],
+            &["if_l2tp"],
+        );
+        let moved = ["unpair wan0", "pair wan0 eth2"];
+        assert_eq!(shown(&plan(&both, &other)), moved);
+        let backend: Arc<dyn Backend> = Arc::new(Fake::default());
+        let wrong = with(vec![pair("wan0", "none0")], &["if_l2tp"]);
+        assert_eq!(apply(&backend, &plan(&nothing, &wrong)), 1);
     }
 
     #[test]

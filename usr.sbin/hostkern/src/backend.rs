@@ -54,6 +54,15 @@ pub enum TunnelOp {
     Del = 3,
 }
 
+/// An inline pair: a tap that takes an interface's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// What the system uses from then on.
+    pub tap: String,
+    /// Whose place it takes.
+    pub physical: String,
+}
+
 /// Something that happened to the interface of that name.
 pub type Event = (String, IfEvent);
 
@@ -67,6 +76,10 @@ pub trait Backend: Send + Sync + 'static {
     fn load(&self, name: &str) -> Result;
     /// Unloads it.
     fn unload(&self, name: &str) -> Result;
+    /// Makes an inline pair.
+    fn pair(&self, pair: &Pair) -> Result;
+    /// Takes one away.
+    fn unpair(&self, pair: &Pair) -> Result;
     /// What can be created.
     fn cloners(&self) -> Vec<String>;
     /// Creates an interface and gives its name.
@@ -89,6 +102,12 @@ pub trait Backend: Send + Sync + 'static {
     fn kstat_names(&self) -> Vec<String>;
     /// Reads one; gives the bytes written.
     fn kstat_read(&self, name: &str, cursor: &mut u64, buf: &mut [u8]) -> Result<usize>;
+    /// Devices of modules.
+    fn dev_names(&self) -> Vec<String>;
+    /// A device's command.
+    fn dev_ioctl(&self, name: &str, cmd: u32, data: &mut [u8]) -> Result;
+    /// Reads logged packets; gives the bytes written, and how many packets the reader missed.
+    fn log_read(&self, name: &str, cursor: &mut u64, buf: &mut [u8]) -> Result<(usize, u64)>;
     /// What happens to interfaces from now on.
     fn events(&self) -> Receiver<Event>;
 }

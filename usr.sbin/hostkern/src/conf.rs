@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! hostkern.toml(5): text to [`Conf`], with errors that say file, line and column.
 
+use crate::backend::Pair;
 use crate::log::Level;
+use host::ifreg::valid_name;
 use libifconfig::{Action, Command, parse};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -11,6 +13,8 @@ use toml::Spanned;
 
 /// Where the control socket is when nothing says so.
 pub const SOCKET: &str = "/run/hostkern.sock";
+/// Where pairs keep what undoes them when nothing says so.
+pub const STATE: &str = "/run/hostkern";
 
 /// What the file says, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +27,10 @@ pub struct Conf {
     pub group: Option<String>,
     /// Whom to become.
     pub user: Option<String>,
+    /// Inline pairs, in this order, before any module.
+    pub pairs: Vec<Pair>,
+    /// Directory of what it takes to undo them.
+    pub state: PathBuf,
     /// Modules to load at start, in this order.
     pub modules: Vec<String>,
     /// Interfaces, in this order, with all that is said about each.
@@ -57,6 +65,9 @@ struct File {
     mode: Option<Spanned<String>>,
     group: Option<String>,
     user: Option<String>,
+    state: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    pairs: Vec<Spanned<String>>,
     #[serde(default)]
     modules: Vec<Spanned<String>>,
     #[serde(default)]
@@ -71,6 +82,8 @@ impl Default for Conf {
             mode: 0o600,
             group: None,
             user: None,
+            pairs: Vec::new(),
+            state: STATE.into(),
             modules: Vec::new(),
             interfaces: Vec::new(),
             log: Level::Info,
@@ -124,6 +137,17 @@ fn check(text: &str, linked: &[&str]) -> Result<Conf, (usize, String)> {
         let what = "mode: must be octal digits, as \"0660\"";
         conf.mode = bits.ok_or_else(|| (mode.span().start, what.to_owned()))?;
     }
+    if let Some(state) = file.state {
+        if !state.get_ref().is_absolute() {
+            return Err((state.span().start, "state: must be a path from / on".into()));
+        }
+        conf.state = state.into_inner();
+    }
+    for line in file.pairs {
+        let pair = pair(&conf.pairs, line.get_ref());
+        let pair = pair.map_err(|what| (line.span().start, what))?;
+        conf.pairs.push(pair);
+    }
     for module in file.modules {
         if !linked.contains(&module.get_ref().as_str()) {
             let what = format!(
@@ -137,6 +161,12 @@ fn check(text: &str, linked: &[&str]) -> Result<Conf, (usize, String)> {
     }
     let mut at = BTreeMap::new();
     for line in file.ifconfig {
+        // A pair's tap is there already.
+        let taken = |p: &&Pair| line.get_ref().split_whitespace().next() == Some(&*p.tap);
+        if let Some(pair) = conf.pairs.iter().find(taken) {
+            let what = format!("{}: is the tap of a pair", pair.tap);
+            return Err((line.span().start, what));
+        }
         let add = interface(&mut conf.interfaces, &mut at, line.get_ref());
         add.map_err(|what| (line.span().start, what))?;
     }
@@ -145,6 +175,32 @@ fn check(text: &str, linked: &[&str]) -> Result<Conf, (usize, String)> {
 
 fn end(text: &str) -> Range<usize> {
     text.len()..text.len()
+}
+
+/// One line of `pairs`; `others`: those before it.
+fn pair(others: &[Pair], line: &str) -> Result<Pair, String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let &[tap, physical] = words.as_slice() else {
+        return Err(format!(
+            "pairs: '{line}': must be a tap and an interface, as \"wan0 eth1\""
+        ));
+    };
+    if let Some(wrong) = [tap, physical].into_iter().find(|n| !valid_name(n)) {
+        return Err(format!("pairs: '{wrong}': not a name of an interface"));
+    }
+    if tap == physical {
+        return Err(format!("pairs: {tap}: the tap needs a name of its own"));
+    }
+    for other in others {
+        let there = [&*other.tap, &*other.physical];
+        if let Some(twice) = [tap, physical].into_iter().find(|n| there.contains(n)) {
+            return Err(format!("pairs: {twice}: is in a line before"));
+        }
+    }
+    Ok(Pair {
+        tap: tap.to_owned(),
+        physical: physical.to_owned(),
+    })
 }
 
 /// Adds one line of `ifconfig`; `at` is where in `all` an interface is.
@@ -197,6 +253,8 @@ mod tests {
             group = "network"
             user = "_hostkern"
             log = "debug"
+            pairs = ["wan0 eth1", "  lan0\teth0.7 "]
+            state = "/var/run/pairs"
             modules = ["if_l2tp"]
             ifconfig = [
                 "l2tp0 create tunnel 192.0.2.1 192.0.2.2 session 1 2 up",
@@ -206,6 +264,12 @@ mod tests {
         "#;
         let conf = check(text, LINKED).expect("it is right");
         assert_eq!((conf.mode, conf.log), (0o660, Level::Debug));
+        let pair = |tap: &str, physical: &str| Pair {
+            tap: tap.into(),
+            physical: physical.into(),
+        };
+        assert_eq!(conf.pairs, [pair("wan0", "eth1"), pair("lan0", "eth0.7")]);
+        assert_eq!(conf.state, Path::new("/var/run/pairs"));
         assert_eq!(conf.interfaces.len(), 2);
         assert_eq!(conf.interfaces[0].actions.len(), 5);
         assert_eq!(conf.interfaces[1].actions, [Action::Create]);
@@ -258,6 +322,39 @@ mod tests {
             "name x: not in a configuration",
         ),
         ("ifconfig = [\"\"]", 1, 13, "no interface named"),
+        (
+            "pairs = [\"wan0\"]",
+            1,
+            10,
+            "must be a tap and an interface",
+        ),
+        ("pairs = [\"wan0 eth1 x\"]", 1, 10, "as \"wan0 eth1\""),
+        (
+            "pairs = [\n  \"wan0 eth1\",\n  \"wan1 eth1\",\n]",
+            3,
+            3,
+            "eth1: is in a line before",
+        ),
+        (
+            "pairs = [\"a b\", \"b c\"]",
+            1,
+            17,
+            "b: is in a line before",
+        ),
+        ("pairs = [\"x x\"]", 1, 10, "a name of its own"),
+        (
+            "pairs = [\"wan0 a/b\"]",
+            1,
+            10,
+            "'a/b': not a name of an interface",
+        ),
+        (
+            "pairs = [\"l2tp0 b\"]\nifconfig = [\"l2tp0 create\"]",
+            2,
+            13,
+            "l2tp0: is the tap of a pair",
+        ),
+        ("state = \"x\"", 1, 9, "must be a path from /"),
         (
             "ifconfig = [\n\t\"l2tp0 create session 0 1\"]",
             2,

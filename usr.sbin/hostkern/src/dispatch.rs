@@ -3,8 +3,8 @@
 
 use crate::backend::{Backend, Refusal, Result, TunnelOp};
 use kabi::ctl::{
-    AF_INET, AF_INET6, Header, IfEntry, IfNewName, KstatReply, KstatRequest, ModEntry, ModName, Op,
-    PAYLOAD_MAX, Tunnel, VERSION, Value, VersionReply,
+    AF_INET, AF_INET6, DevName, Header, IfEntry, IfNewName, KstatReply, KstatRequest, LogReply,
+    LogRequest, ModEntry, ModName, Op, PAYLOAD_MAX, Tunnel, VERSION, Value, VersionReply,
 };
 use kabi::{IntoBytes, Name, Pod, read_pod, write_pod};
 use libkctl::Errno;
@@ -143,6 +143,27 @@ fn answer(
             let n = k.kstat_read(text(&r.name)?, &mut cursor, &mut out[head..])?;
             // The head is in front: the buffer was made for it.
             write_pod(&KstatReply { cursor }, &mut out).ok_or(Errno::EIO)?;
+            out.truncate(head + n);
+        }
+        Op::DevIoctl => {
+            let dev: DevName = read_pod(payload).ok_or(Errno::EINVAL)?;
+            out.extend_from_slice(&payload[size_of::<DevName>()..]);
+            k.dev_ioctl(text(&dev.name)?, request.cmd, &mut out)?;
+        }
+        Op::DevList => {
+            let names = k.dev_names();
+            let names = names.iter().filter_map(|n| Name::new(n));
+            let names = names.map(|name| DevName { name }).collect();
+            list::<DevName>(request, reply, &mut out, names);
+        }
+        Op::LogRead => {
+            let r: LogRequest = exactly(payload)?;
+            let mut cursor = r.cursor;
+            let head = size_of::<LogReply>();
+            out.resize(PAYLOAD_MAX, 0);
+            let (n, lost) = k.log_read(text(&r.name)?, &mut cursor, &mut out[head..])?;
+            // The head is in front: the buffer was made for it.
+            write_pod(&LogReply { cursor, lost }, &mut out).ok_or(Errno::EIO)?;
             out.truncate(head + n);
         }
         Op::Monitor => then = Then::Monitor,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A kernel with nothing behind it, for the tests of what stands before it.
 
-use crate::backend::{Backend, Event, Refusal, Result, TunnelOp};
+use crate::backend::{Backend, Event, Pair, Refusal, Result, TunnelOp};
 use kabi::Name;
 use kabi::ctl::{EV_ATTACH, EV_DETACH, IFF_UP, IfEntry, IfEvent, ModEntry, Tunnel};
 use kabi::kstat::{Class, Writer};
@@ -16,9 +16,11 @@ struct State {
     next: u32,
     listeners: Vec<Sender<Event>>,
     ioctls: Vec<(String, u32, Vec<u8>)>,
+    pairs: Vec<Pair>,
 }
 
-/// One module, if_l2tp, whose interfaces take any ioctl and give back the bytes inverted.
+/// One module, if_l2tp, whose interfaces take any ioctl and give back the bytes inverted, as does its
+/// device.
 #[derive(Default)]
 pub struct Fake(Mutex<State>);
 
@@ -82,6 +84,19 @@ impl Backend for Fake {
         } else {
             Err(Errno::ENOENT.into())
         }
+    }
+
+    fn pair(&self, pair: &Pair) -> Result {
+        if pair.physical == "none0" {
+            return Err(Refusal::new(Errno::ENXIO, "none0: no such interface"));
+        }
+        self.state().pairs.push(pair.clone());
+        Ok(())
+    }
+
+    fn unpair(&self, pair: &Pair) -> Result {
+        self.state().pairs.retain(|p| p != pair);
+        Ok(())
     }
 
     fn cloners(&self) -> Vec<String> {
@@ -188,6 +203,29 @@ impl Backend for Fake {
             *cursor += 1;
         }
         Ok(w.len())
+    }
+
+    fn dev_names(&self) -> Vec<String> {
+        vec!["test0".into()]
+    }
+
+    fn dev_ioctl(&self, name: &str, _cmd: u32, data: &mut [u8]) -> Result {
+        if name != "test0" {
+            return Err(Errno::ENXIO.into());
+        }
+        data.iter_mut().for_each(|b| *b = !*b);
+        Ok(())
+    }
+
+    fn log_read(&self, name: &str, cursor: &mut u64, buf: &mut [u8]) -> Result<(usize, u64)> {
+        if name != "testlog0" {
+            return Err(Errno::ENXIO.into());
+        }
+        // A file of three replies.
+        let part = [&b"head"[..], b"first", b""][(*cursor).min(2) as usize];
+        buf[..part.len()].copy_from_slice(part);
+        *cursor += 1;
+        Ok((part.len(), u64::from(*cursor == 2)))
     }
 
     fn events(&self) -> Receiver<Event> {

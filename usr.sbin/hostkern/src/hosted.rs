@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The kernel of sys/host, as the rest of this process sees it.
 
-use crate::backend::{Backend, Event, Refusal, Result, TunnelOp};
+use crate::backend::{Backend, Event, Pair, Refusal, Result, TunnelOp};
 use crate::log::say_raw;
 use crate::registry;
 use host::clock::ClockKind;
@@ -20,20 +20,21 @@ use kabi::ctl::{
 use kpi_sys::{KPI_VERSION, kpi_tunnel};
 use libkctl::Errno;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 /// A host kernel whose doors are the OS's.
 #[derive(Clone)]
-pub struct Hosted(Kernel);
+pub struct Hosted(Kernel, Arc<Path>);
 
 impl Hosted {
-    /// Starts one without modules.
+    /// Starts one without modules; `state` is where pairs keep what undoes them.
     ///
     /// # Errors
     /// The OS's doors can not be opened.
-    pub fn boot() -> io::Result<Hosted> {
+    pub fn boot(state: &Path) -> io::Result<Hosted> {
         let kernel = Kernel::new(Config {
             name: "hostkern".into(),
             clock: ClockKind::Real,
@@ -42,15 +43,17 @@ impl Hosted {
             doors: Doors::Os(OsDoors::new(OsConfig::default())?),
         });
         kernel.home().log.set_sink(Arc::new(say_raw));
-        Ok(Hosted(kernel))
+        Ok(Hosted(kernel, state.into()))
     }
 
-    /// Destroys all interfaces, unloads all modules.
+    /// Destroys all interfaces, unloads all modules, takes all pairs away.
     ///
     /// # Errors
     /// What was not given back.
     pub fn shutdown(self) -> std::result::Result<(), String> {
-        for i in self.0.ifnets() {
+        let pairs = self.0.pairs();
+        let of_pair = |name: &str| pairs.iter().any(|(tap, _)| tap == name);
+        for i in self.0.ifnets().iter().filter(|i| !of_pair(&i.name)) {
             self.0
                 .clone_destroy(&i.name)
                 .map_err(|e| format!("{}: destroy: {e}", i.name))?;
@@ -158,6 +161,15 @@ impl Backend for Hosted {
         self.0.unload(name).map_err(refusal)
     }
 
+    fn pair(&self, pair: &Pair) -> Result {
+        let made = self.0.pair_create(&pair.tap, &pair.physical, &self.1);
+        made.map_err(|what| Refusal::new(Errno::EIO, what))
+    }
+
+    fn unpair(&self, pair: &Pair) -> Result {
+        self.0.pair_destroy(&pair.tap).map_err(refusal)
+    }
+
     fn cloners(&self) -> Vec<String> {
         self.0.cloners()
     }
@@ -167,6 +179,10 @@ impl Backend for Hosted {
     }
 
     fn destroy(&self, name: &str) -> Result {
+        if self.0.pairs().iter().any(|(tap, _)| tap == name) {
+            let what = format!("{name}: a pair of the configuration: take its line out there");
+            return Err(Refusal::new(Errno::EBUSY, what));
+        }
         self.0.clone_destroy(name).map_err(refusal)
     }
 
@@ -215,6 +231,19 @@ impl Backend for Hosted {
 
     fn kstat_read(&self, name: &str, cursor: &mut u64, buf: &mut [u8]) -> Result<usize> {
         self.0.kstat_read(name, cursor, buf).map_err(refusal)
+    }
+
+    fn dev_names(&self) -> Vec<String> {
+        self.0.dev_names()
+    }
+
+    fn dev_ioctl(&self, name: &str, cmd: u32, data: &mut [u8]) -> Result {
+        self.0.dev_ioctl(name, cmd, data).map_err(refusal)
+    }
+
+    fn log_read(&self, name: &str, cursor: &mut u64, buf: &mut [u8]) -> Result<(usize, u64)> {
+        let part = self.0.log_read(name, cursor, buf).map_err(refusal)?;
+        Ok((part.bytes, part.lost))
     }
 
     fn events(&self) -> Receiver<Event> {

@@ -25,7 +25,9 @@ use std::process::ExitCode;
 /// A host kernel as a process.
 #[derive(Parser)]
 #[command(version, disable_help_subcommand = true)]
-#[command(override_usage = "hostkern [-n] [-f FILE] [-s SOCKET] [-p PIDFILE]")]
+#[command(
+    override_usage = "hostkern [-n] [-f FILE] [-s SOCKET] [-p PIDFILE]\n       hostkern --restore [-f FILE]"
+)]
 struct Options {
     /// Only check the configuration
     #[arg(short = 'n')]
@@ -39,6 +41,9 @@ struct Options {
     /// Write the process id there
     #[arg(short, value_name = "PIDFILE")]
     pidfile: Option<PathBuf>,
+    /// Only give interfaces back what pairs of a process that was killed took over
+    #[arg(long)]
+    restore: bool,
 }
 
 fn main() -> ExitCode {

@@ -4,10 +4,11 @@
 use kpi_sys::kpi_module;
 
 /// Name and descriptor of every module.
-pub fn modules() -> [(&'static str, &'static kpi_module); 1] {
+pub fn modules() -> [(&'static str, &'static kpi_module); 2] {
     [
         // By name
         ("if_l2tp", if_l2tp::MODULE.raw()),
+        ("iipf", iipf::MODULE.raw()),
     ]
 }
 

@@ -32,6 +32,12 @@ pub fn hostkern(o: &Options) -> Result<(), String> {
         return Ok(());
     }
     set_level(conf.log);
+    if o.restore {
+        return match restore(&conf.state) {
+            0 => Ok(()),
+            n => Err(format!("{n} interfaces lack something")),
+        };
+    }
     let account = conf
         .user
         .as_deref()
@@ -53,6 +59,9 @@ pub fn hostkern(o: &Options) -> Result<(), String> {
         .as_deref()
         .map(|p| pidfile(p, account.as_ref()))
         .transpose()?;
+    if !conf.pairs.is_empty() {
+        state(&conf.state, account.as_ref())?;
+    }
     if let Some(account) = &account {
         privs::become_user(account).map_err(text("cannot give up privileges"))?;
     }
@@ -62,7 +71,8 @@ pub fn hostkern(o: &Options) -> Result<(), String> {
             "no CAP_NET_ADMIN or no CAP_NET_RAW: interfaces may not work",
         );
     }
-    let hosted = Hosted::boot().map_err(text("doors"))?;
+    restore(&conf.state);
+    let hosted = Hosted::boot(&conf.state).map_err(text("doors"))?;
     let backend: Arc<dyn Backend> = Arc::new(hosted.clone());
     let failures = apply(&backend, &plan(&Conf::default(), &conf));
     let server = serve(listener, Arc::clone(&backend), || {
@@ -114,14 +124,18 @@ fn reload(o: &Options, old: Conf, backend: &Arc<dyn Backend>) -> Conf {
             return old;
         }
     };
-    let fixed = |c: &Conf| (c.socket.clone(), c.mode, c.group.clone(), c.user.clone());
+    let fixed = |c: &Conf| {
+        let whom = (c.group.clone(), c.user.clone());
+        (c.socket.clone(), c.mode, whom, c.state.clone())
+    };
     if fixed(&old) != fixed(&new) {
         say(
             Level::Warning,
-            "socket, mode, group and user change only at the next start",
+            "socket, mode, group, user and state change only at the next start",
         );
         (new.socket, new.mode) = (old.socket.clone(), old.mode);
         (new.group, new.user) = (old.group.clone(), old.user.clone());
+        new.state.clone_from(&old.state);
     }
     set_level(new.log);
     let failures = apply(backend, &plan(&old, &new));
@@ -130,6 +144,33 @@ fn reload(o: &Options, old: Conf, backend: &Arc<dyn Backend>) -> Conf {
         &format!("configuration read again, {failures} failures"),
     );
     new
+}
+
+/// Makes the directory where pairs keep what undoes them.
+fn state(dir: &Path, account: Option<&privs::Account>) -> Result<(), String> {
+    if !dir.exists() {
+        let about = format!("state {}", dir.display());
+        fs::create_dir(dir).map_err(text(&about))?;
+        if account.is_some() {
+            privs::give(dir, account, None).map_err(text(&about))?;
+        }
+    }
+    Ok(())
+}
+
+/// Repairs what pairs of a killed process left; gives the number of those that lack something.
+fn restore(dir: &Path) -> usize {
+    let mut faults = 0;
+    for done in host::pairs::restore(dir) {
+        match done {
+            Ok(line) => say(Level::Notice, &line),
+            Err(line) => {
+                say(Level::Err, &line);
+                faults += 1;
+            }
+        }
+    }
+    faults
 }
 
 /// A file of ours, gone when this is dropped.

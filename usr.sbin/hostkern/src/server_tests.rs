@@ -119,6 +119,32 @@ fn a_client_that_behaves() {
 }
 
 #[test]
+fn devices_and_logs() {
+    let bench = Bench::new();
+    let mut k = bench.kernel();
+    assert_eq!(k.dev_names().unwrap(), ["test0"]);
+    const BOTH: Ioctl<u64, u64> = Ioctl::iowr(b'x', 1);
+    assert_eq!(k.dev_ioctl("test0", &BOTH, &5).unwrap(), !5);
+    const IN: Ioctl<u64, ()> = Ioctl::iow(b'x', 2);
+    k.dev_ioctl("test0", &IN, &5).unwrap();
+    let gone = k.dev_ioctl("test1", &IN, &5).unwrap_err();
+    assert_eq!(gone.errno(), Some(Errno::ENXIO));
+    // Not even the name is there.
+    let mut raw = bench.raw();
+    let header = Header::request(Op::DevIoctl);
+    frame::write(&mut raw, header, b"test0").unwrap();
+    let (reply, _) = frame::read(&mut raw).unwrap().unwrap();
+    assert_eq!(reply.errno, Errno::EINVAL.0);
+    let mut cursor = 0;
+    let mut part = || k.log_read("testlog0", &mut cursor).unwrap();
+    assert_eq!(part(), (b"head".to_vec(), 0));
+    assert_eq!(part(), (b"first".to_vec(), 1));
+    assert_eq!(part(), (Vec::new(), 0));
+    let gone = k.log_read("none", &mut 0).unwrap_err();
+    assert_eq!(gone.errno(), Some(Errno::ENXIO));
+}
+
+#[test]
 fn lists_and_records_longer_than_a_frame_come_whole() {
     let bench = Bench::new();
     let mut k = bench.kernel();
