@@ -27,9 +27,11 @@ usage: ./build.sh COMMAND [ARGS]
   test NAME ...        some of them: unit loom asan tsan fuzz bigendian lint gates kmod structs
                        userland system bench
   lint                 contracts, arrows, unsafe, sizes, formatting, clippy, man pages
-  bench [ARGS]         the benchmarks; --speed for end to end throughput as well
+  bench [ARGS]         the benchmarks; --speed for end to end throughput as well, --nat for that
+                       of the filter and NAT beside nftables
   demo [ARGS]          two sites joined by a pseudowire: --encap ip|udp --family 4|6
                        --cookie 0|4|8 --pcap FILE --keep
+  demo nat [ARGS]      a LAN behind a router with iipf: --driver host|nft --keep
   kmod [-t OS] [MODULE ...]
                        the modules as netbsd .kmod or freebsd .ko, through the object gates;
                        SYSDIR=/usr/src/sys for a real source tree.  On a BSD, -t and SYSDIR
@@ -37,7 +39,7 @@ usage: ./build.sh COMMAND [ARGS]
   rump                 the modules as components of NetBSD rump kernels, and the tests' routers
                        of them: RUMP_PREFIX=, RUMP_SYSDIR=, RUMP_CPPFLAGS= (docs/KERNELS.md)
   vm -t OS             a disk with modules and tools for a virtual machine of the tests: SYSDIR=
-  userland -t OS       ifconfig and kstat for netbsd or freebsd
+  userland -t OS       ifconfig, iipfctl and kstat for netbsd or freebsd
   install              into ${DESTDIR}${PREFIX:-/usr/local}
   clean                remove what was built
 

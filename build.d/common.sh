@@ -128,7 +128,7 @@ rw_cargo_env()
 # What is built and installed: on the BSDs no host kernel, modules are loaded there.
 rw_programs()
 {
-	if rw_is_bsd; then echo ifconfig kstat; else echo hostkern ifconfig kstat; fi
+	if rw_is_bsd; then echo ifconfig iipfctl kstat; else echo hostkern ifconfig iipfctl kstat; fi
 }
 
 rw_build()

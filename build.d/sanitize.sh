@@ -69,8 +69,15 @@ rw_tsan()
 		rw_san_skip tsan "needs rust-src: rustup component add rust-src --toolchain nightly"
 		return 0
 	}
-	# shellcheck disable=SC2046
+	# shellcheck disable=SC2046,SC2086
 	rw_san_say RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR="${RW_TARGET:-target}/tsan" \
-	    cargo +nightly test --locked -Zbuild-std --target "$RW_SAN_TARGET" --tests \
-	    $(rw_san_packages "$@")
+	    cargo +nightly test --locked -Zbuild-std --target "$RW_SAN_TARGET" \
+	    ${san_tests:---tests} $(rw_san_packages "$@")
 }
+
+# Only the tests named stress: what has much else to test, and no threads in it.
+rw_tsan_stress()
+(
+	san_tests="--test stress"
+	rw_tsan "$@"
+)

@@ -21,7 +21,10 @@ RW_APT_RUST='rustc-web cargo-web'
 RW_APT_KMOD='rustc-web cargo-web rust-web-src clang-22 lld-22 llvm-22 libck-dev python3
  python3-venv'
 RW_APT_DEMO='iproute2 iputils-ping iperf3 tcpdump ethtool'
-RW_APT_TEST="$RW_APT_DEMO clang-22 kyua atf-sh tshark qemu-system-x86 user-mode-linux
+# Real programs that judge the filter and NAT, and whose protocols pass it.
+RW_APT_DEMO_NAT="$RW_APT_DEMO curl nftables vsftpd python3"
+RW_APT_NAT="$RW_APT_DEMO_NAT coturn conntrack hping3 nmap tftp-hpa tftpd-hpa traceroute"
+RW_APT_TEST="$RW_APT_DEMO $RW_APT_NAT clang-22 kyua atf-sh tshark qemu-system-x86 user-mode-linux
  mandoc shellcheck python3"
 
 # rw_note WORDS: what a step of a build does.
@@ -66,9 +69,18 @@ rw_apt()
 	rw_note "the $rw_what: installing with apt:$rw_missing"
 	apt-get update -q >/dev/null ||
 		rw_die "apt-get update failed: look at the network and the package sources"
+	# Servers among them are for namespaces of the tests: the machine itself shall not start them.
+	rw_policy=
+	if [ ! -e /usr/sbin/policy-rc.d ]; then
+		rw_policy=/usr/sbin/policy-rc.d
+		printf '#!/bin/sh\nexit 101\n' >$rw_policy && chmod 755 $rw_policy
+	fi
+	rw_rc=0
 	# shellcheck disable=SC2086 # a list of words
 	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
-	    $rw_missing >/dev/null || rw_die "apt-get could not install:$rw_missing"
+	    $rw_missing >/dev/null || rw_rc=$?
+	[ -z "$rw_policy" ] || rm -f "$rw_policy"
+	[ $rw_rc -eq 0 ] || rw_die "apt-get could not install:$rw_missing"
 }
 
 # A cargo for this machine: whatever is in PATH, if it is new enough.
@@ -119,6 +131,12 @@ rw_setup_demo()
 	rw_apt "demo" $RW_APT_DEMO
 }
 
+rw_setup_demo_nat()
+{
+	# shellcheck disable=SC2086
+	rw_apt "demo of NAT" $RW_APT_DEMO_NAT
+}
+
 rw_setup_test()
 {
 	# Without root, the cases that lack a program are skipped by name.
@@ -127,13 +145,13 @@ rw_setup_test()
 	rw_apt "tests" $RW_APT_TEST
 }
 
-# rw_setup WHAT ...: build (default), kmod, demo, test.  Installs nothing twice.
+# rw_setup WHAT ...: build (default), kmod, demo, demo_nat, test.  Installs nothing twice.
 rw_setup()
 {
 	[ $# -gt 0 ] || set -- build
 	for rw_w; do
 		case $rw_w in
-		build | kmod | demo | test)
+		build | kmod | demo | demo_nat | test)
 			if rw_is_bsd; then rw_setup_bsd "$rw_w"; else "rw_setup_$rw_w"; fi
 			;;
 		*) rw_die "setup: there is no '$rw_w': build kmod demo test" ;;

@@ -25,12 +25,13 @@ rw_suite_loom()
 
 rw_suite_asan()
 {
-	rw_counted "AddressSanitizer" rw_asan psref host kern if_l2tp
+	rw_counted "AddressSanitizer" rw_asan psref host kern flow if_l2tp
 }
 
 rw_suite_tsan()
 {
 	rw_counted "ThreadSanitizer: the passive reference tracker" rw_tsan psref
+	rw_counted "ThreadSanitizer: the table of flows" rw_tsan_stress flow
 }
 
 # Each libFuzzer target runs for a short time from its corpus; what it finds is a failure, and
@@ -38,12 +39,23 @@ rw_suite_tsan()
 rw_suite_fuzz()
 {
 	rw_have rustup && rustup run nightly rustc --version >/dev/null 2>&1 || {
-		rw_skip "fuzz: libFuzzer targets of if_l2tp" "needs a nightly toolchain by rustup"
+		rw_skip "fuzz: libFuzzer targets of wire, if_l2tp and iipf" "needs a nightly toolchain by rustup"
 		return 0
 	}
-	rw_step "fuzz: building the targets" rw_fuzz_build
-	for fuzz_target in header packet ioctl; do
-		rw_step "fuzz: $fuzz_target, ${FUZZ_SECONDS:-15} s" rw_fuzz_run $fuzz_target
+	rw_fuzz_crate sys/net/wire rewrite alg
+	rw_fuzz_crate modules/if_l2tp header packet ioctl
+	rw_fuzz_crate modules/iipf packet ioctl
+}
+
+# rw_fuzz_crate FOLDER TARGET ...: those under FOLDER/fuzz.
+rw_fuzz_crate()
+{
+	fuzz_crate=$1
+	shift
+	rw_step "fuzz: building the targets of $fuzz_crate" rw_fuzz_build "$fuzz_crate"
+	for fuzz_target in "$@"; do
+		rw_step "fuzz: $fuzz_target, ${FUZZ_SECONDS:-15} s" \
+		    rw_fuzz_run "$fuzz_crate" "$fuzz_target"
 	done
 }
 
@@ -55,7 +67,7 @@ rw_fuzz_build()
 	    -Cllvm-args=-sanitizer-coverage-pc-table -Zsanitizer=address --cfg fuzzing
 	    -Ccodegen-units=1" \
 	    rw_run rustup run nightly cargo build --release --locked --bins \
-	    --manifest-path modules/if_l2tp/fuzz/Cargo.toml \
+	    --manifest-path "$1/fuzz/Cargo.toml" \
 	    --target x86_64-unknown-linux-gnu --target-dir "$RW_TARGET/fuzz"
 }
 
@@ -63,9 +75,9 @@ rw_fuzz_run()
 {
 	fuzz_work=$(mktemp -d "${TMPDIR:-/tmp}/ropewalk-fuzz.XXXXXX")
 	status=0
-	ROPEWALK_NO_POOL=1 rw_run "$RW_TARGET/fuzz/x86_64-unknown-linux-gnu/release/$1" \
+	ROPEWALK_NO_POOL=1 rw_run "$RW_TARGET/fuzz/x86_64-unknown-linux-gnu/release/$2" \
 	    -max_total_time="${FUZZ_SECONDS:-15}" -rss_limit_mb=4096 -print_final_stats=1 \
-	    -artifact_prefix="$fuzz_work/" "$fuzz_work" "modules/if_l2tp/fuzz/corpus/$1" \
+	    -artifact_prefix="$fuzz_work/" "$fuzz_work" "$1/fuzz/corpus/$2" \
 	    >"$fuzz_work.log" 2>&1 || status=$?
 	grep -E 'stat::number_of_executed_units|SUMMARY|ERROR' "$fuzz_work.log" || :
 	if [ "$status" -ne 0 ]; then
@@ -132,10 +144,10 @@ rw_suite_userland()
 {
 	for os in netbsd freebsd; do
 		if [ ! -x "$(rw_zig_python)" ]; then
-			rw_skip "userland: ifconfig and kstat for $os" "needs ziglang: setup has it on Linux"
+			rw_skip "userland: ifconfig, iipfctl and kstat for $os" "needs ziglang: setup has it on Linux"
 			continue
 		fi
-		rw_step "userland: ifconfig and kstat for $os" rw_userland "$os"
+		rw_step "userland: ifconfig, iipfctl and kstat for $os" rw_userland "$os"
 	done
 }
 
@@ -145,8 +157,10 @@ rw_suite_system()
 	rw_counted "system: topologies and real peers" rw_test_system
 	if [ "$(id -u)" -eq 0 ]; then
 		rw_step "demo" rw_demo
+		rw_step "demo nat" rw_demo nat
 	else
 		rw_skip "demo" "needs root"
+		rw_skip "demo nat" "needs root"
 	fi
 }
 

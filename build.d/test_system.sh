@@ -70,10 +70,21 @@ rw_test_kernels()
 	printf '%s' "$RW_KERNELS" | while read -r name a b programs; do
 		[ -n "$name" ] || continue
 		case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
+		# shellcheck disable=SC2030 # meant for this round
 		export RW_WHERE="$name" R_DRIVER_A="$a" R_DRIVER_B="$b"
 		# shellcheck disable=SC2086 # a list
 		rw_counted "kernels: $name" rw_test_system $programs
 	done
+	# The peer of iipf in the same cases, when it is asked for.
+	case " $* " in
+	*" nat+nft "*)
+		(
+			# shellcheck disable=SC2031 # its own value is meant
+			export RW_WHERE=nat+nft RW_NAT_DRIVER=nft
+			rw_counted "kernels: nat+nft" rw_test_system nat
+		)
+		;;
+	esac
 	case " ${*:-local} " in *" local "*) rw_counted "kernels: local" rw_test_local ;; esac
 }
 

@@ -4,10 +4,10 @@
 # Part of build.sh: our tools for NetBSD and FreeBSD, built here.  Needs common.sh and
 # setup.sh to be sourced first.
 #
-# rw_userland netbsd|freebsd: target/userland/OS/{ifconfig,kstat}.  std is built from source
+# rw_userland netbsd|freebsd: target/userland/OS/{ifconfig,iipfctl,kstat}.  std is built from source
 # for the target; `zig cc' links it with the C library stubs that the ziglang wheel carries.
 
-RW_USERLAND_BINS='ifconfig kstat'
+RW_USERLAND_BINS='ifconfig iipfctl kstat'
 
 # rw_userland_linker OS FILE: writes the program that rustc calls to link.
 rw_userland_linker()

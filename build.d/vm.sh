@@ -25,6 +25,7 @@ rw_vm()
 	RW_TARGET=$RW_TARGET/vm/kmod.$rw_os SYSDIR=$rw_sys rw_kmod "$rw_os" || exit 1
 	cp "$RW_TOP/tests/local/l2tp.sh" \
 	    "$RW_TARGET/userland/$rw_os/ifconfig" "$RW_TARGET/userland/$rw_os/kstat" \
+	    "$RW_TARGET/userland/$rw_os/iipfctl" \
 	    "$RW_TARGET/vm/kmod.$rw_os/kmod/$rw_os"/*.k* "$rw_disk/" || exit 1
 	rm -f "$rw_disk.img"
 	mke2fs -q -t ext2 -d "$rw_disk" "$rw_disk.img" 32M || rw_die "mke2fs failed"

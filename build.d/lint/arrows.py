@@ -38,7 +38,7 @@ ARROWS = {
     "testkit": USERLAND | {"testkit"},
     "modules/*/abi": {"sys/abi"},
     "modules/*": {"sys/kern", "sys/dev", "sys/net"} | ABI,
-    "sys/net": {"sys/net", "sys/abi"},
+    "sys/net": {"sys/net", "sys/kern", "sys/abi"},
     "sys/kern": {"sys/kpi-sys", "sys/abi"},
     "sys/dev": {"sys/kpi-sys", "sys/abi"},
     "sys/psref": {"sys/kpi-sys"},
@@ -58,7 +58,7 @@ DEV_ARROWS = {
     "modules/*": ON_A_HOST | {"sys/kpi-sys"},
     "sys/kern": ON_A_HOST,
     "sys/dev": ON_A_HOST,
-    "sys/net": {"testkit"},
+    "sys/net": ON_A_HOST,
     "sys/host": {"testkit"},
     "sys/abi": {"testkit"},
 }
