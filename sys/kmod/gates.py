@@ -55,7 +55,8 @@ def listed(path):
     """The lines of a list, without comments; a missing list is empty."""
     try:
         with open(path, encoding="utf-8") as f:
-            lines = (line.split("#")[0].strip() for line in f)
+            # "{closure#0}" is a name: a comment stands apart.
+            lines = (re.split(r"(?:^|\s)#", line)[0].strip() for line in f)
             return {line for line in lines if line}
     except FileNotFoundError:
         return set()
