@@ -81,6 +81,8 @@ indented() { sed 's/^/        /'; }
 nat_defaults
 NAT_FORWARDS="tcp $NAT_EXT 8080 $NAT_LAN2 80"
 NAT_ALGS='ftp'
+# As games and telephones like it.
+! n_can eif || NAT_FILTERING=endpoint
 step "A LAN, a router, an internet; and somebody behind a router of his own"
 nat_topo
 nat_second
