@@ -248,7 +248,7 @@ impl<'a> Job<'a> {
         d.change.set = sets.flags;
         d.change.min_ttl = sets.min_ttl;
         d.change.dscp = sets.dscp;
-        if self.p.has_options && !rule.is_some_and(|r| r.rec.flags & abi::IIPF_R_ALLOW_OPTS != 0) {
+        if self.p.has_options && rule.is_none_or(|r| r.rec.flags & abi::IIPF_R_ALLOW_OPTS == 0) {
             return Decision::drop(Drop::Options, self.mark);
         }
         if let Some((npt, out)) = trans.npt {
@@ -305,12 +305,20 @@ impl<'a> Job<'a> {
     /// Counts the packet at the entries of tables that made its rule match.
     fn count_entries(&self, rule: &Rule, to: &Tuple) {
         let m = &rule.rec.m;
-        let af = if self.six() { classify::Af::V6 } else { classify::Af::V4 };
+        let af = if self.six() {
+            classify::Af::V6
+        } else {
+            classify::Af::V4
+        };
         for (rec, addr) in [(&m.src, to.src), (&m.dst, to.dst)] {
             if rec.kind != abi::IIPF_ADDR_TABLE {
                 continue;
             }
-            let named = self.rules.live.named.get(rec.index.wrapping_sub(1) as usize);
+            let named = self
+                .rules
+                .live
+                .named
+                .get(rec.index.wrapping_sub(1) as usize);
             let Some(named) = named else { continue };
             match named.table.lookup(self.s, af, addr, self.now) {
                 Some(hit) if !hit.not => {

@@ -36,8 +36,16 @@ const RULE: u32 =
 pub(crate) fn check_limits(load: &Load, options: &abi::OptionsRec) -> Result<(), Wrong> {
     let sorts = [
         (abi::IIPF_LIMIT_RULES, abi::IIPF_KIND_RULE, load.rules.len()),
-        (abi::IIPF_LIMIT_TABLES, abi::IIPF_KIND_TABLE, load.tables.len()),
-        (abi::IIPF_LIMIT_TABLE_ENTRIES, abi::IIPF_KIND_TABLE_ADDR, load.addrs.len()),
+        (
+            abi::IIPF_LIMIT_TABLES,
+            abi::IIPF_KIND_TABLE,
+            load.tables.len(),
+        ),
+        (
+            abi::IIPF_LIMIT_TABLE_ENTRIES,
+            abi::IIPF_KIND_TABLE_ADDR,
+            load.addrs.len(),
+        ),
     ];
     for (which, kind, n) in sorts {
         let most = options.limits.get(which).copied().unwrap_or(0) as usize;

@@ -138,7 +138,7 @@ impl<'a> Job<'a> {
     /// Whether the state's time is over, though the wheel has not come by yet.
     fn over(&self, flow: &Flow, word: Word) -> bool {
         let idle = self.now.wrapping_sub(flow.last.load(Relaxed));
-        if idle < 2 || idle > u32::MAX / 2 {
+        if !(2..=u32::MAX / 2).contains(&idle) {
             return false;
         }
         let rule = self.rules.by_num.get(flow.rule.load(Relaxed) as usize);

@@ -356,7 +356,7 @@ impl Frags {
             let mut out = MbufQueue::new();
             let mut bucket = spin.lock();
             for way in &mut bucket.ways {
-                if !way.as_ref().is_some_and(|w| w.until <= now) {
+                if way.as_ref().is_none_or(|w| w.until > now) {
                     continue;
                 }
                 if let Some(mut whole) = way.take() {

@@ -337,7 +337,6 @@ impl<'a> Job<'a> {
     }
 
     /// What the source of a hairpin becomes: what it would on its way out by `slot`.
-    #[expect(clippy::type_complexity, reason = "address, port, mapping")]
     fn hairpin_source<const N: usize>(
         &mut self,
         family: &Family<N>,

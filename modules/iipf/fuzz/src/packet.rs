@@ -91,7 +91,11 @@ fn right(whole: &[u8]) -> bool {
 }
 
 fn is_fragment(whole: &[u8]) -> bool {
-    let af = if whole.first().is_some_and(|b| b >> 4 == 6) { Af::V6 } else { Af::V4 };
+    let af = if whole.first().is_some_and(|b| b >> 4 == 6) {
+        Af::V6
+    } else {
+        Af::V4
+    };
     packet::parse(whole, whole.len(), af).is_ok_and(|p| p.is_fragment())
 }
 

@@ -451,7 +451,7 @@ fn set_max<const N: usize, T: Default + Send + Sync>(
     max: u32,
 ) {
     // Without memory for a larger index the table stays as it is.
-    let _ = table.set_max(cx, max);
+    table.set_max(cx, max);
 }
 
 /// As many records from `first` on as a chunk takes.

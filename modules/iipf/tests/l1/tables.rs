@@ -268,14 +268,26 @@ fn entries_count_what_was_decided_by_them() {
     block.m.src.kind = abi::IIPF_ADDR_TABLE;
     block.m.src.index = 1;
     assert_eq!(site.load(&rules).error, 0);
-    op(&site, "bad", abi::IIPF_TOP_ADD, &[entry("198.51.100.0", 24), entry(SERVER, 32)]);
+    op(
+        &site,
+        "bad",
+        abi::IIPF_TOP_ADD,
+        &[entry("198.51.100.0", 24), entry(SERVER, 32)],
+    );
     assert!(site.back(&udp((SERVER, 1), (OUTSIDE, 1), b"12")).is_none());
     assert!(site.back(&udp((SERVER, 2), (OUTSIDE, 1), b"")).is_none());
-    let mut all: Vec<_> = entries(&site, "bad").iter().map(|e| (e.addr.prefixlen, e.packets, e.bytes)).collect();
+    let mut all: Vec<_> = entries(&site, "bad")
+        .iter()
+        .map(|e| (e.addr.prefixlen, e.packets, e.bytes))
+        .collect();
     all.sort_unstable();
     assert_eq!(all, [(24, 0, 0), (32, 2, 58)]);
     assert_eq!(op(&site, "bad", abi::IIPF_TOP_ZERO, &[]).changed, 2);
-    assert!(entries(&site, "bad").iter().all(|e| e.packets == 0 && e.bytes == 0));
+    assert!(
+        entries(&site, "bad")
+            .iter()
+            .all(|e| e.packets == 0 && e.bytes == 0)
+    );
     site.end();
 }
 
@@ -292,7 +304,10 @@ fn a_load_beyond_its_own_limits_or_with_unknown_flags_is_refused() {
         change(&mut rules);
         assert_eq!(site.load(&rules).error, error);
     };
-    refuse(&|r| r.options.limits[abi::IIPF_LIMIT_RULES] = 1, abi::IIPF_LE_LIMIT);
+    refuse(
+        &|r| r.options.limits[abi::IIPF_LIMIT_RULES] = 1,
+        abi::IIPF_LE_LIMIT,
+    );
     refuse(&|r| r.options.flags = 0x100, abi::IIPF_LE_VALUE);
     refuse(&|r| r.ifaces[0].pad = 1, abi::IIPF_LE_VALUE);
     refuse(&|r| r.ifaces[0].flags = 4, abi::IIPF_LE_VALUE);
