@@ -38,6 +38,8 @@ case $json in ''|/*) ;; *) json=$PWD/$json ;; esac
 rw_init "$(mktemp -d "${TMPDIR:-/tmp}/ropewalk-bench.XXXXXX")"
 bench_end()
 {
+	_be_rc=$?
+	[ "$_be_rc" -eq 0 ] || echo "bench: ended with status $_be_rc" >&2
 	rw_cleanup
 	rm -rf "$RW_STATE"
 }

@@ -63,15 +63,21 @@ impl Cursor {
     }
 
     pub fn eat(&mut self, kind: Kind) -> bool {
-        let found = self.kind() == kind;
-        self.at += usize::from(found);
-        found
+        // As a sum, `at += usize::from(found)`, rustc 1.95 makes an endless loop of a caller's.
+        if self.kind() != kind {
+            return false;
+        }
+        self.at += 1;
+        true
     }
 
     pub fn eat_word(&mut self, word: &str) -> bool {
-        let found = self.word() == word;
-        self.at += usize::from(found);
-        found
+        // As a sum, `at += usize::from(found)`, rustc 1.95 makes an endless loop of a caller's.
+        if self.word() != word {
+            return false;
+        }
+        self.at += 1;
+        true
     }
 
     pub fn skip_newlines(&mut self) {

@@ -213,6 +213,12 @@ impl<'a> Job<'a> {
                     self.iipf.note(self.s, family, key, 0, self.now);
                 }
             }
+            if hairpin {
+                // It is nobody else's: a state for our own stack would stand in the answer's way.
+                self.let_go(family, trans);
+                self.step(abi::IIPF_STEP_MAPPING_REFUSED, 0, 0);
+                return Err(Drop::NatFilter);
+            }
             self.let_go(family, trans);
             *trans = Trans::none(t);
             trans.refused = true;

@@ -222,9 +222,10 @@ fn iipfctl(o: &Options) -> Result<(), String> {
             if o.check {
                 return Ok(());
             }
-            let mut flags = 0;
+            // Counted always: `show states stale' lists what is marked then.
+            let mut flags = IIPF_COMMIT_COUNT_STALE;
             if o.kill_stale {
-                flags = IIPF_COMMIT_COUNT_STALE | IIPF_COMMIT_KILL_STALE;
+                flags |= IIPF_COMMIT_KILL_STALE;
             }
             let done = load::load(&mut open()?, &ruleset, flags)?;
             loaded(o, &done)

@@ -395,7 +395,7 @@ fn segments_at_once_are_both_noted() {
                 let t = &t;
                 s.spawn(move || {
                     for i in 0..50 {
-                        let n = (i * 2 + (half ^ round % 2)) * 10;
+                        let n = (i * 2 + (half ^ (round % 2))) * 10;
                         let data = seg(101 + n, 901, 10, ACK);
                         assert!(matches!(
                             t.segment(End::First, &data, false),
