@@ -331,7 +331,11 @@ impl Frags {
         if let Some(at) = bucket.ways.iter().position(Option::is_none) {
             return at;
         }
-        let age = |w: &Option<Whole>| w.as_ref().map_or(0, |w| w.until.saturating_sub(now));
+        // A packet whose first piece is here goes last: a flood of later ones does not reach it.
+        let age = |w: &Option<Whole>| {
+            let left = w.as_ref().map_or(0, |w| w.until.saturating_sub(now));
+            (w.as_ref().is_some_and(|w| w.first.is_some()), left)
+        };
         let oldest = bucket.ways.iter().enumerate().min_by_key(|(_, w)| age(w));
         let at = oldest.map_or(0, |(at, _)| at);
         if let Some(Some(mut whole)) = bucket.ways.get_mut(at).map(Option::take) {
