@@ -43,7 +43,7 @@ pub struct Flow {
     pub(crate) mark: AtomicU32,
     /// Interface it was made on.
     pub(crate) ifindex: AtomicU32,
-    /// MSS to cut SYNs to in the low half; 0: none. The rest: see [`Extra`].
+    /// MSS to cut SYNs to in the low half; 0: none.
     pub(crate) extra: AtomicU32,
 }
 
