@@ -11,9 +11,11 @@ pub mod counters;
 pub mod noise;
 pub mod packet;
 pub mod pcap;
+pub mod replay;
 pub mod stop;
 
 pub use counters::Snapshot;
 pub use noise::Noise;
 pub use pcap::Pcap;
+pub use replay::Replay;
 pub use stop::Stop;

@@ -7,36 +7,21 @@ mod targets;
 
 use if_l2tp_abi as abi;
 use kabi::IntoBytes;
-use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
-use testkit::Noise;
+use testkit::Replay;
 use testkit::packet;
 
-type Target = fn(&[u8]);
-
-const TARGETS: [(&str, Target, usize); 3] = [
-    ("header", targets::header, 200_000),
-    ("packet", targets::packet, 10_000),
-    ("ioctl", targets::ioctl, 4_000),
-];
-
-fn folder(kind: &str, target: &str) -> PathBuf {
-    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
-    fuzz.join(kind).join(target)
-}
-
-fn inputs(kind: &str, target: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let Ok(files) = fs::read_dir(folder(kind, target)) else {
-        return Vec::new();
-    };
-    let mut all: Vec<_> = files
-        .map(|entry| entry.unwrap().path())
-        .map(|path| (path.clone(), fs::read(path).unwrap()))
-        .collect();
-    all.sort();
-    all
-}
+const REPLAY: Replay<'_> = Replay {
+    folder: env!("CARGO_MANIFEST_DIR"),
+    targets: &[
+        ("header", targets::header, 200_000),
+        ("packet", targets::packet, 10_000),
+        ("ioctl", targets::ioctl, 4_000),
+    ],
+    prefixes: 7,
+    noise: 0x6c32_7470,
+    joins: true,
+    changes: 3,
+};
 
 /// The inputs that the corpora begin with, from the packets and requests that are right.
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
@@ -138,78 +123,27 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// The seeds are committed. After a change of theirs: `UPDATE_CORPUS=1 cargo test --test fuzz`.
 #[test]
 fn corpora_have_their_seeds() {
-    for (target, _, _) in TARGETS {
-        let dir = folder("corpus", target);
-        for (name, data) in seeds(target) {
-            if std::env::var_os("UPDATE_CORPUS").is_some() {
-                fs::create_dir_all(&dir).unwrap();
-                fs::write(dir.join(&name), &data).unwrap();
-            }
-            let committed = fs::read(dir.join(&name)).unwrap_or_default();
-            assert_eq!(committed, data, "{target}/{name}");
-        }
-    }
+    REPLAY.seeds_are_committed(seeds);
 }
 
 #[test]
 fn committed_inputs_pass() {
-    for (target, run, _) in TARGETS {
-        let corpus = inputs("corpus", target);
-        assert!(corpus.len() >= 5, "{target} has no corpus");
-        for (path, data) in corpus.iter().chain(&inputs("regress", target)) {
-            eprintln!("{}", path.display());
-            run(data);
-            // A prefix of an input is one too.
-            (0..data.len()).step_by(7).for_each(|n| run(&data[..n]));
-        }
-    }
-}
-
-fn mutations(target: &str) {
-    let (_, run, cases) = TARGETS
-        .into_iter()
-        .find(|(name, _, _)| *name == target)
-        .unwrap();
-    let seeds: Vec<_> = inputs("corpus", target)
-        .into_iter()
-        .map(|(_, data)| data)
-        .collect();
-    let mut noise = Noise::new(0x6c32_7470);
-    for case in 0..cases {
-        let mut data = seeds[noise.below(seeds.len())].clone();
-        if noise.below(8) == 0 {
-            data.extend(&seeds[noise.below(seeds.len())]);
-        }
-        (0..1 + noise.below(3)).for_each(|_| noise.mutate(&mut data));
-        let last = Last(case, &data);
-        run(&data);
-        std::mem::forget(last);
-    }
-}
-
-/// Prints the input when the target panics, to be put under `fuzz/regress`.
-struct Last<'a>(usize, &'a [u8]);
-
-impl Drop for Last<'_> {
-    fn drop(&mut self) {
-        eprintln!("case {}: {:02x?}", self.0, self.1);
-    }
+    REPLAY.committed_inputs_pass();
 }
 
 #[test]
 fn mutated_headers() {
-    mutations("header");
+    REPLAY.mutations_pass("header");
 }
 
 #[test]
 fn mutated_packets() {
-    mutations("packet");
+    REPLAY.mutations_pass("packet");
 }
 
 #[test]
 fn mutated_ioctls() {
-    mutations("ioctl");
+    REPLAY.mutations_pass("ioctl");
 }

@@ -14,6 +14,7 @@ use crate::entry::Flow;
 use crate::entry::NONE;
 use crate::entry::Source;
 use crate::entry::Word;
+use crate::entry::less;
 use crate::job::Job;
 use crate::overload::Overload;
 use crate::ruleset::Rule;
@@ -70,13 +71,16 @@ impl<'a> Job<'a> {
         let key = source_key(src, id, false);
         let num = if global { NONE } else { rule.stats.num };
         let s = self.s;
-        let hit = match family.sources.get(s, &key) {
-            Some(hit) => hit,
-            None if self.dry => return Ok(NONE),
-            None => match self.new_source(family, &key, num) {
-                Some(hit) => hit,
+        let hit = if self.dry {
+            family.sources.get(s, &key)
+        } else {
+            match self.source(family, &key, num) {
                 None => return self.refuse(rule, "src-nodes", Drop::SourceLimit),
-            },
+                hit => hit,
+            }
+        };
+        let Some(hit) = hit else {
+            return Ok(NONE);
         };
         let source = hit.entry;
         if !self.dry {
@@ -107,8 +111,8 @@ impl<'a> Job<'a> {
         Err(why)
     }
 
-    /// A source that was not counted yet. None: no room.
-    fn new_source<'t, const N: usize>(
+    /// The entry of a source, made if need be. None: no room.
+    fn source<'t, const N: usize>(
         &mut self,
         family: &'t Family<N>,
         key: &[u64; N],
@@ -161,10 +165,7 @@ impl<'a> Job<'a> {
         };
         let conns = hit.entry.conns.fetch_add(1, Relaxed).wrapping_add(1);
         let rules = self.rules;
-        let Some(rule) = self.rules.by_num.get(flow.rule.load(Relaxed) as usize) else {
-            return;
-        };
-        let Some(rule) = rules.rule(*rule) else {
+        let Some(rule) = rules.numbered(flow.rule.load(Relaxed)) else {
             return;
         };
         let most = rule.rec.state.max_src_conn;
@@ -190,13 +191,8 @@ impl<'a> Job<'a> {
             return Ok(NONE);
         }
         let key = source_key(src, rule.rec.id, true);
-        let hit = match family.sources.get(self.s, &key) {
-            Some(hit) => hit,
-            None => match self.new_source(family, &key, rule.stats.num) {
-                Some(hit) => hit,
-                None => return Err(Drop::NatLimit),
-            },
-        };
+        let hit = self.source(family, &key, rule.stats.num);
+        let hit = hit.ok_or(Drop::NatLimit)?;
         let more = |n: u32| (n < nat.max_per_host).then_some(n.wrapping_add(1));
         if hit.entry.maps.fetch_update(Relaxed, Relaxed, more).is_err() {
             hit.entry.refused.fetch_add(1, Relaxed);
@@ -217,8 +213,7 @@ impl<'a> Job<'a> {
             return;
         }
         if let Some(hit) = family.sources.at(self.s, place) {
-            let less = |n: u32| n.checked_sub(1);
-            let _ = hit.entry.maps.fetch_update(Relaxed, Relaxed, less);
+            less(&hit.entry.maps);
         }
     }
 }

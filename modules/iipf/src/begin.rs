@@ -168,11 +168,7 @@ impl<'a> Job<'a> {
         let rules = self.rules;
         let f = self.fields(&trans.to);
         let decided = if let Some(child) = trans.child {
-            rules
-                .by_num
-                .get(child.rule as usize)
-                .copied()
-                .filter(|&at| at != NONE)
+            Some(rules.index_of(child.rule)).filter(|&at| at != NONE)
         } else if trans.pass {
             None
         } else {

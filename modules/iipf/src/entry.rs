@@ -18,6 +18,15 @@ use kern::mem::KVec;
 /// No entry, no rule.
 pub(crate) const NONE: u32 = u32::MAX;
 
+/// Seconds that a state may be idle while there is no ruleset.
+pub(crate) const WITHOUT_RULES: u32 = 30;
+
+/// Takes 1 off; false: there is none.
+pub(crate) fn less(n: &AtomicU32) -> bool {
+    n.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1))
+        .is_ok()
+}
+
 /// A state.
 #[derive(Default)]
 pub struct Flow {

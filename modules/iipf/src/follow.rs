@@ -17,7 +17,6 @@ use crate::decision::Decision;
 use crate::decision::LogLine;
 use crate::decision::Look;
 use crate::entry::Flow;
-use crate::entry::NONE;
 use crate::entry::Word;
 use crate::job::Job;
 use crate::softc::Family;
@@ -127,9 +126,8 @@ impl<'a> Job<'a> {
             });
         }
         if word.has(Word::LOG_ALL) {
-            let rule = self.rules.by_num.get(flow.rule.load(Relaxed) as usize);
             decision.log = Some(LogLine {
-                rule: rule.copied().unwrap_or(NONE),
+                rule: self.rules.index_of(flow.rule.load(Relaxed)),
             });
         }
         Some(decision)
@@ -141,8 +139,7 @@ impl<'a> Job<'a> {
         if !(2..=u32::MAX / 2).contains(&idle) {
             return false;
         }
-        let rule = self.rules.by_num.get(flow.rule.load(Relaxed) as usize);
-        let rule = rule.and_then(|&at| self.rules.rule(at));
+        let rule = self.rules.numbered(flow.rule.load(Relaxed));
         let secs = self.rules.timeouts(rule).map(|t| t.get(word.class()));
         secs.is_some_and(|secs| idle >= secs)
     }

@@ -40,7 +40,7 @@ pub(crate) struct Job<'a> {
     pub slot: u8,
     pub now: u32,
     pub mark: u32,
-    /// Random bits.
+    /// Random bits; 0: none drawn yet.
     pub rnd: u32,
     /// Nothing is to change: the packet is only described.
     pub dry: bool,
@@ -189,6 +189,10 @@ impl<'a> Job<'a> {
     /// Random bits, others each time.
     pub fn random(&mut self) -> u32 {
         // xorshift32 over a seed from the packet: for choices, not for secrets. The seed is not.
+        // Drawn when it is wanted: packets that have a state choose nothing.
+        if self.rnd == 0 {
+            self.rnd = self.iipf.seed(self.p);
+        }
         let mut x = self.rnd | 1;
         x ^= x << 13;
         x ^= x >> 17;

@@ -2,8 +2,6 @@
 //! Logged packets, as pf(4) logs them: iipflog0, link type PFLOG. And what is logged in words, at a
 //! limited rate.
 
-use core::sync::atomic::Ordering::Relaxed;
-
 use flow::portmap::Range;
 use kern::cx::Softint;
 use kern::epoch;
@@ -14,6 +12,7 @@ use kern::pfil::Rx;
 
 use crate::decision::LogLine;
 use crate::entry::NONE;
+use crate::entry::less;
 use crate::softc::Iipf;
 use crate::stats::Ctr;
 use crate::stats::Drop;
@@ -104,8 +103,7 @@ impl Iipf {
 
     /// Whether another line may be logged in words.
     pub(crate) fn may_log(&self) -> bool {
-        let less = |n: u32| n.checked_sub(1);
-        let may = self.log_budget.fetch_update(Relaxed, Relaxed, less).is_ok();
+        let may = less(&self.log_budget);
         if !may {
             self.counters.inc(Ctr::LogLost);
         }
@@ -114,10 +112,7 @@ impl Iipf {
 
     /// Whether another ICMP error may be sent.
     pub(crate) fn may_send_error(&self) -> bool {
-        let less = |n: u32| n.checked_sub(1);
-        self.error_budget
-            .fetch_update(Relaxed, Relaxed, less)
-            .is_ok()
+        less(&self.error_budget)
     }
 
     /// A block of ports was given to a host, or taken back: one line for all its connections, which

@@ -113,10 +113,7 @@ impl Pick {
         if self.has(abi::IIPF_STF_IF) && (self.ifindex == 0 || made_on != self.ifindex) {
             return false;
         }
-        let rule = |num: u32| {
-            let at = rules.and_then(|r| r.by_num.get(num as usize));
-            at.and_then(|&at| rules?.rule(at))
-        };
+        let rule = |num: u32| rules?.numbered(num);
         let (filter, nat) = (rule(flow.rule.load(Relaxed)), rule(flow.nat.load(Relaxed)));
         if self.has(abi::IIPF_STF_RULE) {
             let ids = [filter, nat].map(|r| r.map(|r| r.rec.id));

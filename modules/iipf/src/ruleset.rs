@@ -19,6 +19,7 @@ use kern::mem::KVec;
 use kern::passive::Passive;
 
 use crate::entry::Flow;
+use crate::entry::NONE;
 use crate::ifmap::IfMap;
 use crate::pool::Pool;
 
@@ -194,6 +195,24 @@ impl Ruleset {
     #[inline]
     pub fn rule(&self, number: u32) -> Option<&Rule> {
         self.rules.get(number as usize)
+    }
+
+    /// The index of the rule whose number a state has, or NONE.
+    #[inline]
+    pub fn index_of(&self, num: u32) -> u32 {
+        self.by_num.get(num as usize).copied().unwrap_or(NONE)
+    }
+
+    /// The rule whose number a state has. None: it had none, or it is gone.
+    #[inline]
+    pub fn numbered(&self, num: u32) -> Option<&Rule> {
+        self.rule(self.index_of(num))
+    }
+
+    /// How long a state may be idle, in seconds, while there are `states`.
+    pub fn seconds_of(&self, flow: &Flow, states: u32) -> Option<u32> {
+        let timeouts = self.timeouts(self.numbered(flow.rule.load(Relaxed)))?;
+        Some(timeouts.scaled_one(flow.word().class(), states))
     }
 
     /// The timeouts of a rule.

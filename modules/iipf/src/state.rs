@@ -39,8 +39,8 @@ use crate::softc::SEQS;
 use crate::synproxy::Cookies;
 use crate::watch::Watch;
 use crate::worker::TICK;
-use crate::worker::seconds;
 use crate::worker::secret;
+use flow::care::seconds;
 
 /// The log's name.
 const LOG: &str = "iipflog0";

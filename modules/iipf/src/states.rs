@@ -140,10 +140,7 @@ impl Iipf {
             return false;
         };
         let iface = rules.live.ifs.peek(s).and_then(|ifs| ifs.get(made.ifindex));
-        let nat = rules
-            .by_num
-            .get(made.nat as usize)
-            .and_then(|&at| rules.rule(at));
+        let nat = rules.numbered(made.nat);
         let pass = nat.is_some_and(|r| r.rec.nat.flags & abi::IIPF_NF_PASS != 0);
         if iface.is_some_and(|i| i.skip) || made.pass || pass {
             return false;

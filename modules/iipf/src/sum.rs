@@ -3,6 +3,7 @@
 //! errors. Others pass with the checksum that they have; a wrong one stays wrong.
 
 use wire::cksum::Sum;
+use wire::packet;
 use wire::packet::Af;
 use wire::packet::proto;
 
@@ -30,11 +31,13 @@ impl Job<'_> {
             {
                 return true;
             }
-            (proto::TCP | proto::UDP, _) | (proto::ICMPV6, Af::V6) => self.pseudo(len),
-            (proto::ICMP, Af::V4) => Sum::new(),
+            (proto::TCP | proto::UDP, _) | (proto::ICMPV6, Af::V6) => packet::pseudo(p, len),
+            (proto::ICMP, Af::V4) => Some(Sum::new()),
             _ => return true,
         };
-        let mut sum = start;
+        let Some(mut sum) = start else {
+            return false;
+        };
         let mut done = 0usize;
         let mut piece = [0u8; PIECE];
         while done < len {
@@ -50,20 +53,5 @@ impl Job<'_> {
             done = done.saturating_add(n);
         }
         sum.finish() == 0
-    }
-
-    fn pseudo(&self, len: usize) -> Sum {
-        let p = self.p;
-        match p.af {
-            Af::V4 => {
-                let (src, dst) = (p.src as u32, p.dst as u32);
-                let len = u16::try_from(len).unwrap_or(0);
-                Sum::pseudo4(src.to_be_bytes(), dst.to_be_bytes(), p.proto, len)
-            }
-            Af::V6 => {
-                let len = u32::try_from(len).unwrap_or(0);
-                Sum::pseudo6(p.src.to_be_bytes(), p.dst.to_be_bytes(), p.proto, len)
-            }
-        }
     }
 }

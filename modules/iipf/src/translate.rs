@@ -231,12 +231,7 @@ impl<'a> Job<'a> {
         trans.to = to;
         trans.hairpin = hairpin;
         trans.pass = map.has(Map::PASS);
-        trans.rule = self
-            .rules
-            .by_num
-            .get(map.rule.load(Relaxed) as usize)
-            .copied()
-            .unwrap_or(NONE);
+        trans.rule = self.rules.index_of(map.rule.load(Relaxed));
         if forward {
             let number = u64::from(map.forward.load(Relaxed));
             self.step(abi::IIPF_STEP_FORWARD, 0, number);

@@ -24,6 +24,7 @@ use wire::packet::Packet;
 use crate::cond::INET;
 use crate::cond::INET6;
 use crate::cond::number;
+use crate::entry::less;
 use crate::stats::Drop;
 use crate::step::Recorder;
 
@@ -154,8 +155,7 @@ impl Watch {
 
     /// What became of one.
     pub fn note(&self, rec: &Recorder, m: &Mbuf, rx: &Rx, drop: Option<Drop>, generation: u64) {
-        let less = |n: u32| n.checked_sub(1);
-        if self.left.fetch_update(Relaxed, Relaxed, less).is_err() {
+        if !less(&self.left) {
             return;
         }
         let mut head = [0; abi::IIPF_TRACE_HEAD];

@@ -7,6 +7,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use classify::Af;
 use classify::Prefix;
 use flow::care::Expire;
+use flow::care::seconds;
 use flow::key::Packed;
 use flow::slab::Side;
 use flow::table::Hit;
@@ -26,7 +27,9 @@ use crate::entry::Flow;
 use crate::entry::Map;
 use crate::entry::NONE;
 use crate::entry::Source;
+use crate::entry::WITHOUT_RULES;
 use crate::entry::Word;
+use crate::entry::less;
 use crate::job::Job;
 use crate::log;
 use crate::mapping::peer_key;
@@ -47,11 +50,6 @@ pub(crate) const SOURCE_IDLE: u32 = 60;
 /// Seconds that a mapping stays after its last state, unless the rules say otherwise (RFC 4787, REQ-6 counts packets, and the
 /// states' own timeouts do; this keeps the port for a host that pauses between connections).
 pub(crate) const MAP_IDLE: u32 = 60;
-
-/// Seconds of uptime.
-pub(crate) fn seconds() -> u32 {
-    (misc::uptime_ns() / 1_000_000_000) as u32
-}
 
 /// Random bits.
 pub(crate) fn secret() -> u64 {
@@ -171,17 +169,15 @@ impl Iipf {
         if source != NONE
             && let Some(src) = family.sources.at(s, source)
         {
-            let less = |n: u32| n.checked_sub(1);
-            let _ = src.entry.states.fetch_update(Relaxed, Relaxed, less);
+            less(&src.entry.states);
             if word.has(Word::CONN) {
-                let _ = src.entry.conns.fetch_update(Relaxed, Relaxed, less);
+                less(&src.entry.conns);
             }
             src.entry.last.store(now, Relaxed);
         }
         let stats = rules.and_then(|r| r.stats.get(flow.rule.load(Relaxed) as usize));
         if let Some(Some(stats)) = stats {
-            let less = |n: u32| n.checked_sub(1);
-            let _ = stats.states.fetch_update(Relaxed, Relaxed, less);
+            less(&stats.states);
             stats.take(flow, hit.entry.key(Side::A).unpack().dir);
         }
         let six = N == flow::key::V6;
@@ -274,13 +270,8 @@ where
     fn due(&mut self, s: &Section<'_>, hit: Hit<'_, N, Flow>) -> Next {
         let flow = hit.entry;
         let rules = self.iipf.rules.peek(s);
-        let secs: u32 = rules.map_or(30, |r| {
-            let rule = r.by_num.get(flow.rule.load(Relaxed) as usize);
-            let rule = rule.and_then(|&at| r.rule(at));
-            let class = flow.word().class();
-            r.timeouts(rule)
-                .map_or(30, |t| t.scaled_one(class, self.states))
-        });
+        let secs = rules.and_then(|r| r.seconds_of(flow, self.states));
+        let secs = secs.unwrap_or(WITHOUT_RULES);
         let idle = self.now.wrapping_sub(flow.last.load(Relaxed));
         match secs.checked_sub(idle) {
             None | Some(0) => Next::Unlink,
@@ -362,8 +353,7 @@ impl Iipf {
         if source != NONE
             && let Some(src) = family.sources.at(s, source)
         {
-            let less = |n: u32| n.checked_sub(1);
-            let _ = src.entry.maps.fetch_update(Relaxed, Relaxed, less);
+            less(&src.entry.maps);
         }
         if map.has(Map::PORT) {
             let (inside, out) = (map.key(Side::A).unpack(), map.key(Side::B).unpack());

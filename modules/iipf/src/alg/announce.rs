@@ -136,15 +136,8 @@ where
         what: &Announced,
         try_: usize,
     ) -> Result<(u128, u16, Option<Id>), Drop> {
-        let num = self.hit.entry.nat.load(Relaxed);
-        let at = self
-            .job
-            .rules
-            .by_num
-            .get(num as usize)
-            .copied()
-            .unwrap_or(NONE);
         let rules = self.job.rules;
+        let at = rules.index_of(self.hit.entry.nat.load(Relaxed));
         match rules.rule(at) {
             Some(rule) if rule.rec.action == abi::IIPF_ACT_NAT => {
                 let t = Tuple {

@@ -51,11 +51,7 @@ impl Iipf {
             1 => self.export_some(cx, &self.v6, true, from.at, reply),
             _ => return Ok(()),
         };
-        reply.cursor = match (next, from.part) {
-            (Some(at), part) => Place { part, at }.cursor(),
-            (None, 0) => Place { part: 1, at: 0 }.cursor(),
-            _ => 0,
-        };
+        reply.cursor = from.then(next, 2);
         Ok(())
     }
 

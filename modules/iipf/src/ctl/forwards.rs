@@ -29,7 +29,7 @@ use crate::refresh::ports_of;
 use crate::softc::Config;
 use crate::softc::Family;
 use crate::softc::Iipf;
-use crate::worker::seconds;
+use flow::care::seconds;
 
 const FLAGS: u8 = abi::IIPF_FWD_ANY_PORT | abi::IIPF_FWD_HAIRPIN | abi::IIPF_FWD_PASS;
 

@@ -22,6 +22,7 @@ use crate::ctl::moved::Moved;
 use crate::entry::Map;
 use crate::entry::NONE;
 use crate::entry::Word;
+use crate::entry::less;
 use crate::forward::forward_key;
 use crate::mapping::inside_key;
 use crate::mapping::outside_key;
@@ -329,8 +330,7 @@ where
                     None => drop(ports.release(outside.1)),
                 }
                 if let Some(src) = self.family.sources.at(s, source).filter(|_| source != NONE) {
-                    let less = |n: u32| n.checked_sub(1);
-                    let _ = src.entry.maps.fetch_update(Relaxed, Relaxed, less);
+                    less(&src.entry.maps);
                 }
                 Err(e.into())
             }

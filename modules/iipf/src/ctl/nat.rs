@@ -34,8 +34,7 @@ impl Iipf {
     /// The id of a rule by its run-time number; 0: it is gone.
     pub(super) fn rule_id(&self, s: &Section<'_>, num: u32) -> u64 {
         let rules = self.rules.peek(s);
-        let at = rules.and_then(|r| r.by_num.get(num as usize));
-        at.and_then(|&at| rules?.rule(at)).map_or(0, |r| r.rec.id)
+        rules.and_then(|r| r.numbered(num)).map_or(0, |r| r.rec.id)
     }
 
     pub(super) fn list_maps(
@@ -53,15 +52,7 @@ impl Iipf {
                 self.some_blocks(cx, &config, from.at, reply)
             }
         };
-        reply.cursor = match (next, from.part) {
-            (Some(at), part) => Place { part, at }.cursor(),
-            (None, 2) => 0,
-            (None, part) => Place {
-                part: part.wrapping_add(1),
-                at: 0,
-            }
-            .cursor(),
-        };
+        reply.cursor = from.then(next, 3);
         Ok(())
     }
 
@@ -167,11 +158,7 @@ impl Iipf {
             1 => self.some_sources(cx, &self.v6, true, from.at, reply),
             _ => return Ok(()),
         };
-        reply.cursor = match (next, from.part) {
-            (Some(at), part) => Place { part, at }.cursor(),
-            (None, 0) => Place { part: 1, at: 0 }.cursor(),
-            _ => 0,
-        };
+        reply.cursor = from.then(next, 2);
         Ok(())
     }
 

@@ -36,7 +36,18 @@ impl Place {
         Ok(Place { part, at: n as u32 })
     }
 
-    pub fn cursor(self) -> u64 {
+    /// The cursor behind a page that began here and goes on at `next` of this part, or else with
+    /// the next of `parts` parts.
+    pub fn then(self, next: Option<u32>, parts: u32) -> u64 {
+        let part = self.part.wrapping_add(1);
+        match next {
+            Some(at) => Place { at, ..self }.cursor(),
+            None if part < parts => Place { part, at: 0 }.cursor(),
+            None => 0,
+        }
+    }
+
+    fn cursor(self) -> u64 {
         (u64::from(self.part) << 32 | u64::from(self.at)).wrapping_add(1)
     }
 }

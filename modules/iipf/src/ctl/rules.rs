@@ -36,7 +36,7 @@ use crate::softc::Config;
 use crate::softc::Family;
 use crate::softc::Iipf;
 use crate::stats::Ctr;
-use crate::worker::seconds;
+use flow::care::seconds;
 
 /// Entries of a table when nothing says how many.
 pub(super) const TABLE_MAX: u32 = 1_048_576;
@@ -185,19 +185,8 @@ impl Iipf {
         config.loaded = u64::from(seconds());
         drop(self.rules.replace(cx, Some(value)));
         config.live = Some(live);
-        for family in 0..2 {
-            let (v4, six) = (&self.v4, family == 1);
-            if six {
-                let v6 = &self.v6;
-                set_max(cx, &v6.flows, states);
-                set_max(cx, &v6.maps, maps);
-                set_max(cx, &v6.sources, sources);
-            } else {
-                set_max(cx, &v4.flows, states);
-                set_max(cx, &v4.maps, maps);
-                set_max(cx, &v4.sources, sources);
-            }
-        }
+        resize(cx, &self.v4, (states, maps, sources));
+        resize(cx, &self.v6, (states, maps, sources));
         Ok(())
     }
 
@@ -445,13 +434,12 @@ struct Heirs {
     by_num: KVec<u32>,
 }
 
-fn set_max<const N: usize, T: Default + Send + Sync>(
-    cx: &mut Thread,
-    table: &flow::table::Table<N, T>,
-    max: u32,
-) {
-    // Without memory for a larger index the table stays as it is.
-    table.set_max(cx, max);
+/// Sets how much the tables take. Without memory for a larger index one stays as it is.
+fn resize<const N: usize>(cx: &mut Thread, family: &Family<N>, most: (u32, u32, u32)) {
+    let (states, maps, sources) = most;
+    family.flows.set_max(cx, states);
+    family.maps.set_max(cx, maps);
+    family.sources.set_max(cx, sources);
 }
 
 /// As many records from `first` on as a chunk takes.

@@ -20,6 +20,7 @@ use crate::ctl::page::Place;
 use crate::ctl::page::page;
 use crate::ctl::page::put;
 use crate::entry::Flow;
+use crate::entry::WITHOUT_RULES;
 use crate::entry::Word;
 use crate::pick::Pick;
 use crate::pick::state_id;
@@ -44,12 +45,8 @@ impl Iipf {
     pub(super) fn left(&self, s: &Section<'_>, flow: &Flow) -> (u32, u32) {
         let rules = self.rules.peek(s);
         let states = self.v4.flows.len().saturating_add(self.v6.flows.len());
-        let secs = rules.map_or(30, |r| {
-            let rule = r.by_num.get(flow.rule.load(Relaxed) as usize);
-            let rule = rule.and_then(|&at| r.rule(at));
-            let class = flow.word().class();
-            r.timeouts(rule).map_or(30, |t| t.scaled_one(class, states))
-        });
+        let secs = rules.and_then(|r| r.seconds_of(flow, states));
+        let secs = secs.unwrap_or(WITHOUT_RULES);
         let idle = self.now.load(Relaxed).wrapping_sub(flow.last.load(Relaxed));
         (secs.saturating_sub(idle), secs)
     }
@@ -74,12 +71,7 @@ impl Iipf {
         } else {
             (first, to)
         };
-        let rules = self.rules.peek(s);
-        let id = |num: u32| {
-            let at = rules.and_then(|r| r.by_num.get(num as usize));
-            let rule = at.and_then(|&at| rules?.rule(at));
-            rule.map_or(0, |r| r.rec.id)
-        };
+        let id = |num: u32| self.rule_id(s, num);
         let flag = |bit: u32, shown: u16| if word.has(bit) { shown } else { 0 };
         let packets = flow.packets.each_ref().map(|n| u64::from(n.load(Relaxed)));
         let ends = match first.proto {
@@ -133,11 +125,7 @@ impl Iipf {
             1 => self.some_states(cx, &self.v6, true, &pick, from.at, reply),
             _ => return Ok(()),
         };
-        reply.cursor = match (next, from.part) {
-            (Some(at), part) => Place { part, at }.cursor(),
-            (None, 0) => Place { part: 1, at: 0 }.cursor(),
-            _ => 0,
-        };
+        reply.cursor = from.then(next, 2);
         Ok(())
     }
 

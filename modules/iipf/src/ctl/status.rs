@@ -16,7 +16,7 @@ use crate::ifmap::means;
 use crate::softc;
 use crate::softc::Iipf;
 use crate::stats::Ctr;
-use crate::worker::seconds;
+use flow::care::seconds;
 
 /// Limits when nothing says otherwise.
 const LIMITS: [(usize, u32); 8] = [

@@ -27,7 +27,7 @@ use crate::ruleset::Named;
 use crate::ruleset::Ruleset;
 use crate::softc::Config;
 use crate::softc::Iipf;
-use crate::worker::seconds;
+use flow::care::seconds;
 
 /// A record's prefix; it must be written as it counts.
 fn entry(a: &abi::TableAddrRec) -> Result<Prefix> {

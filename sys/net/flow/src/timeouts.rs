@@ -172,10 +172,24 @@ impl Timeouts {
         (self.adaptive_start, self.adaptive_end)
     }
 
+    /// The timeouts while there are `flows` flows: at least 1 second each, where it was not 0.
+    ///
+    /// Divides, so it is for the worker.
+    #[must_use]
+    pub fn scaled(&self, flows: u32) -> Self {
+        Timeouts {
+            secs: self.secs.map(|secs| self.shrunk(secs, flows)),
+            ..*self
+        }
+    }
+
     /// As [`Timeouts::scaled`], of one class.
     #[must_use]
     pub fn scaled_one(&self, class: Class, flows: u32) -> u32 {
-        let secs = self.get(class);
+        self.shrunk(self.get(class), flows)
+    }
+
+    fn shrunk(&self, secs: u32, flows: u32) -> u32 {
         let (start, end) = (self.adaptive_start, self.adaptive_end);
         if end == 0 || flows <= start || secs == 0 {
             return secs;
@@ -184,27 +198,5 @@ impl Timeouts {
         let span = u64::from(end.saturating_sub(start));
         let scaled = u64::from(secs).saturating_mul(left).checked_div(span);
         scaled.map_or(secs, |s| u32::try_from(s).unwrap_or(secs).max(1))
-    }
-
-    /// The timeouts while there are `flows` flows: at least 1 second each, where it was not 0.
-    ///
-    /// Divides, so it is for the worker, once a tick.
-    #[must_use]
-    pub fn scaled(&self, flows: u32) -> Self {
-        let (start, end) = (self.adaptive_start, self.adaptive_end);
-        if end == 0 || flows <= start {
-            return *self;
-        }
-        let left = u64::from(end.saturating_sub(flows));
-        let span = u64::from(end.saturating_sub(start)).max(1);
-        let shrink = |s: u32| match u64::from(s).saturating_mul(left).checked_div(span) {
-            _ if s == 0 => 0,
-            Some(scaled) => u32::try_from(scaled).unwrap_or(s).max(1),
-            None => s,
-        };
-        Timeouts {
-            secs: self.secs.map(shrink),
-            ..*self
-        }
     }
 }

@@ -6,36 +6,22 @@
 mod targets;
 mod util;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use testkit::Noise;
+use testkit::Replay;
 use util::{Shape, What};
 use wire::packet::{Af, Ids};
 use wire::rewrite::Ends;
 
-type Target = fn(&[u8]);
-
-const TARGETS: [(&str, Target, usize); 2] = [
-    ("rewrite", targets::rewrite, 80_000),
-    ("alg", targets::alg, 40_000),
-];
-
-fn folder(kind: &str, target: &str) -> PathBuf {
-    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
-    fuzz.join(kind).join(target)
-}
-
-fn inputs(kind: &str, target: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let Ok(files) = fs::read_dir(folder(kind, target)) else {
-        return Vec::new();
-    };
-    let mut all: Vec<_> = files
-        .map(|entry| entry.unwrap().path())
-        .map(|path| (path.clone(), fs::read(path).unwrap()))
-        .collect();
-    all.sort();
-    all
-}
+const REPLAY: Replay<'_> = Replay {
+    folder: env!("CARGO_MANIFEST_DIR"),
+    targets: &[
+        ("rewrite", targets::rewrite, 80_000),
+        ("alg", targets::alg, 40_000),
+    ],
+    prefixes: 1,
+    noise: 0x7769_7265,
+    joins: true,
+    changes: 3,
+};
 
 /// Where to, and how, for the packets below.
 const PROGRAM: [u8; 40] = [
@@ -165,71 +151,22 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     .to_vec()
 }
 
-/// The seeds are committed. After a change of theirs: `UPDATE_CORPUS=1 cargo test --test fuzz`.
 #[test]
 fn corpora_have_their_seeds() {
-    for (target, _, _) in TARGETS {
-        let dir = folder("corpus", target);
-        for (name, data) in seeds(target) {
-            if std::env::var_os("UPDATE_CORPUS").is_some() {
-                fs::create_dir_all(&dir).unwrap();
-                fs::write(dir.join(&name), &data).unwrap();
-            }
-            let committed = fs::read(dir.join(&name)).unwrap_or_default();
-            assert_eq!(committed, data, "{target}/{name}");
-        }
-    }
+    REPLAY.seeds_are_committed(seeds);
 }
 
 #[test]
 fn committed_inputs_pass() {
-    for (target, run, _) in TARGETS {
-        let corpus = inputs("corpus", target);
-        assert!(corpus.len() >= 5, "{target} has no corpus");
-        for (path, data) in corpus.iter().chain(&inputs("regress", target)) {
-            eprintln!("{}", path.display());
-            (0..=data.len()).for_each(|n| run(&data[..n]));
-        }
-    }
-}
-
-fn mutations(target: &str) {
-    let (_, run, cases) = TARGETS
-        .into_iter()
-        .find(|(name, _, _)| *name == target)
-        .unwrap();
-    let seeds: Vec<_> = inputs("corpus", target)
-        .into_iter()
-        .map(|(_, data)| data)
-        .collect();
-    let mut noise = Noise::new(0x7769_7265);
-    for case in 0..cases {
-        let mut data = seeds[noise.below(seeds.len())].clone();
-        if noise.below(8) == 0 {
-            data.extend(&seeds[noise.below(seeds.len())]);
-        }
-        (0..1 + noise.below(3)).for_each(|_| noise.mutate(&mut data));
-        let last = Last(case, &data);
-        run(&data);
-        std::mem::forget(last);
-    }
-}
-
-/// Prints the input when the target panics, to be put under `fuzz/regress`.
-struct Last<'a>(usize, &'a [u8]);
-
-impl Drop for Last<'_> {
-    fn drop(&mut self) {
-        eprintln!("case {}: {:02x?}", self.0, self.1);
-    }
+    REPLAY.committed_inputs_pass();
 }
 
 #[test]
 fn mutated_packets() {
-    mutations("rewrite");
+    REPLAY.mutations_pass("rewrite");
 }
 
 #[test]
 fn mutated_payloads() {
-    mutations("alg");
+    REPLAY.mutations_pass("alg");
 }

@@ -24,7 +24,7 @@ pub use addr::Af;
 pub use bad::Bad;
 pub use ids::{Ids, proto};
 pub use v6::MAX_EXTENSIONS;
-pub use verify::{header_sum_ok, upper_sum_ok};
+pub use verify::{header_sum_ok, pseudo, upper_sum_ok};
 
 /// A TCP segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

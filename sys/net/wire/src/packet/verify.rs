@@ -55,7 +55,7 @@ pub fn upper_sum_ok(whole: &[u8], p: &Packet) -> Option<bool> {
 }
 
 /// The pseudo-header of a packet's transport checksum; `len` is the length that it counts.
-pub(crate) fn pseudo(p: &Packet, len: usize) -> Option<Sum> {
+pub fn pseudo(p: &Packet, len: usize) -> Option<Sum> {
     Some(match p.af {
         Af::V4 => Sum::pseudo4(
             (p.src as u32).to_be_bytes(),
