@@ -20,14 +20,16 @@ CLASSES = [
     (r"lib/[^/]+", "lib"),
     (r"modules/[^/]+/abi", "modules/*/abi"),
     (r"modules/[^/]+(/core|/chips/[^/]+)?", "modules/*"),
-    (r"sys/net/[^/]+", "sys/net"),
-    (r"sys/(abi|kern|dev|psref|host|kpi-sys)", None),
+    (r"sys/net/(?!wire$)[^/]+", "sys/net"),
+    (r"sys/(abi|kern|dev|psref|host|kpi-sys|net/wire)", None),
 ]
 
 ABI = {"modules/*/abi", "sys/abi"}
 USERLAND = {"lib"} | ABI
+# wire is views of bytes: it allocates nothing and asks no kernel.
+NET = {"sys/net", "sys/net/wire"}
 # hostkern and the tests are where the host kernel and the modules meet.
-MEETING = USERLAND | {"testkit", "sys/host", "modules/*", "sys/kern", "sys/net", "sys/kpi-sys"}
+MEETING = USERLAND | NET | {"testkit", "sys/host", "modules/*", "sys/kern", "sys/kpi-sys"}
 
 # What a package of a class may name under [dependencies] and [build-dependencies].
 ARROWS = {
@@ -37,8 +39,9 @@ ARROWS = {
     "lib": USERLAND,
     "testkit": USERLAND | {"testkit"},
     "modules/*/abi": {"sys/abi"},
-    "modules/*": {"sys/kern", "sys/dev", "sys/net"} | ABI,
-    "sys/net": {"sys/net", "sys/kern", "sys/abi"},
+    "modules/*": {"sys/kern", "sys/dev"} | NET | ABI,
+    "sys/net": {"sys/kern", "sys/abi"} | NET,
+    "sys/net/wire": {"sys/abi"},
     "sys/kern": {"sys/kpi-sys", "sys/abi"},
     "sys/dev": {"sys/kpi-sys", "sys/abi"},
     "sys/psref": {"sys/kpi-sys"},
@@ -59,13 +62,14 @@ DEV_ARROWS = {
     "sys/kern": ON_A_HOST,
     "sys/dev": ON_A_HOST,
     "sys/net": ON_A_HOST,
+    "sys/net/wire": {"testkit"},
     "sys/host": {"testkit"},
     "sys/abi": {"testkit"},
 }
 
 # Linked into a kernel object: other people's crates only from the allow-list.
-KERNEL = {"modules/*", "modules/*/abi", "sys/net", "sys/kern", "sys/dev", "sys/psref", "sys/abi",
-          "sys/kpi-sys"}
+KERNEL = {"modules/*", "modules/*/abi", "sys/kern", "sys/dev", "sys/psref", "sys/abi",
+          "sys/kpi-sys"} | NET
 
 
 def metadata():
