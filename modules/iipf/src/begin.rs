@@ -3,6 +3,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
+use classify::Fields;
 use flow::key::Packed;
 use flow::key::Tuple;
 use flow::slab::Id;
@@ -91,6 +92,7 @@ impl<'a> Job<'a> {
         self.begin(family, t)
     }
 
+    #[inline(never)]
     fn begin<const N: usize>(&mut self, family: &Family<N>, t: Tuple) -> Decision
     where
         [u64; N]: Packed,
@@ -156,6 +158,7 @@ impl<'a> Job<'a> {
     }
 
     /// Asks the filter about a packet that has been translated.
+    #[inline(never)]
     fn filter<const N: usize>(
         &mut self,
         family: &Family<N>,
@@ -180,33 +183,12 @@ impl<'a> Job<'a> {
             mark: self.mark | trans.child.map_or(0, |c| c.mark),
             ..Sets::default()
         };
-        let mut log = None;
-        if !rules.notes.rules.is_empty() {
+        let log = if rules.notes.rules.is_empty() {
+            None
+        } else {
             let stop = rule.map_or(u32::MAX, |r| r.rec.stop);
-            let mut seen = [NONE; 8];
-            let mut n = 0usize;
-            let view = self.view();
-            rules.notes.classifier.each(&f, &view, None, |number| {
-                let Some(&at) = rules.notes.rules.get(number as usize) else {
-                    return;
-                };
-                let Some(r) = rules.rule(at).filter(|r| r.rec.order <= stop) else {
-                    return;
-                };
-                sets.add(&r.rec.set);
-                if r.rec.flags & abi::IIPF_R_LOG != 0 {
-                    log = Some(at);
-                }
-                if let Some(slot) = seen.get_mut(n) {
-                    *slot = at;
-                    n = n.wrapping_add(1);
-                }
-            });
-            for &at in seen.iter().take(n) {
-                self.step(abi::IIPF_STEP_MATCH_RULE, at.wrapping_add(1), 0);
-                self.count_rule(rules.rule(at));
-            }
-        }
+            self.note_rules(&f, stop, &mut sets)
+        };
         if !self.dry
             && let Some(r) = rule
         {
@@ -298,6 +280,37 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// Adds what the match rules up to `stop` set; the last one that wants a log line.
+    #[inline(never)]
+    fn note_rules(&mut self, f: &Fields, stop: u32, sets: &mut Sets) -> Option<u32> {
+        let rules = self.rules;
+        let mut log = None;
+        let mut seen = [NONE; 8];
+        let mut n = 0usize;
+        let view = self.view();
+        rules.notes.classifier.each(f, &view, None, |number| {
+            let Some(&at) = rules.notes.rules.get(number as usize) else {
+                return;
+            };
+            let Some(r) = rules.rule(at).filter(|r| r.rec.order <= stop) else {
+                return;
+            };
+            sets.add(&r.rec.set);
+            if r.rec.flags & abi::IIPF_R_LOG != 0 {
+                log = Some(at);
+            }
+            if let Some(slot) = seen.get_mut(n) {
+                *slot = at;
+                n = n.wrapping_add(1);
+            }
+        });
+        for &at in seen.iter().take(n) {
+            self.step(abi::IIPF_STEP_MATCH_RULE, at.wrapping_add(1), 0);
+            self.count_rule(rules.rule(at));
+        }
+        log
+    }
+
     /// Counts the packet at the entries of tables that made its rule match.
     fn count_entries(&self, rule: &Rule, to: &Tuple) {
         let m = &rule.rec.m;
@@ -363,6 +376,7 @@ impl<'a> Job<'a> {
     }
 
     /// Makes the state.
+    #[inline(never)]
     fn keep<const N: usize>(
         &mut self,
         family: &Family<N>,

@@ -4,6 +4,7 @@
 
 use kern::cx::Cx;
 use kern::errno::Result;
+use kern::mem::KVec;
 use kern::spin::Spin;
 
 /// How many can wait; what does not fit is counted.
@@ -23,7 +24,7 @@ pub(crate) struct Event {
 }
 
 struct Ring {
-    list: [Option<Event>; ROOM],
+    list: KVec<Option<Event>>,
     from: usize,
     n: usize,
     lost: u32,
@@ -36,7 +37,7 @@ impl BlockLog {
     /// None.
     pub fn new<C: Cx>(cx: &mut C) -> Result<BlockLog> {
         let ring = Ring {
-            list: [None; ROOM],
+            list: KVec::from_fn(cx, ROOM, |_| None)?,
             from: 0,
             n: 0,
             lost: 0,

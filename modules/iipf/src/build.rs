@@ -19,6 +19,7 @@ use kern::cx::MaySleep;
 use kern::mem::KArc;
 use kern::mem::KVec;
 use kern::passive::Passive;
+use kern::passive::Value;
 use wire::rewrite::Npt;
 
 use crate::check::check_limits;
@@ -56,11 +57,12 @@ pub(crate) struct Heir<'c> {
 }
 
 /// Makes the ruleset; `names` etc. move out of the load.
+#[inline(never)]
 pub(crate) fn build<C: MayDrain>(
     cx: &mut C,
     load: &mut Load,
     heir: Heir<'_>,
-) -> Result<Ruleset, Wrong> {
+) -> Result<Value<Ruleset>, Wrong> {
     let options =
         *load
             .options
@@ -168,7 +170,7 @@ pub(crate) fn build<C: MayDrain>(
         pools,
         pool_recs: core::mem::take(&mut load.pools),
     };
-    Ok(Ruleset {
+    let ruleset = Ruleset {
         generation: heir.generation,
         live: KArc::new(cx, live).map_err(none)?,
         filter,
@@ -186,10 +188,12 @@ pub(crate) fn build<C: MayDrain>(
         tables: core::mem::take(&mut load.tables),
         timeout_recs: core::mem::take(&mut load.timeouts),
         anchors: core::mem::take(&mut load.anchors),
-    })
+    };
+    Value::new(cx, ruleset).map_err(none)
 }
 
 /// A classifier over the rules of some actions: by priority, or in order.
+#[inline(never)]
 fn searched<C: MaySleep>(
     cx: &mut C,
     load: &Load,

@@ -3,6 +3,7 @@
 
 use kern::cx::Softint;
 use kern::mbuf::Mbuf;
+use kern::mem::KVec;
 use kern::pfil::Rx;
 use kern::verdict::Verdict;
 use wire::build;
@@ -49,6 +50,7 @@ fn refused(_: rewrite::Refused) -> Drop {
 
 impl Iipf {
     /// Changes the packet.
+    #[inline(never)]
     pub(crate) fn change(
         &self,
         m: Mbuf,
@@ -126,8 +128,12 @@ impl Iipf {
 
     /// Answers a packet that is blocked.
     #[cold]
+    #[inline(never)]
     pub(crate) fn answer(&self, cx: &mut Softint, m: &Mbuf, p: &Packet, rx: &Rx, answer: Answer) {
-        let mut room = [0; build::MAX_LEN];
+        // Too large for the stack.
+        let Ok(mut room) = KVec::from_fn(cx, build::MAX_LEN, |_| 0) else {
+            return;
+        };
         let len = match answer {
             Answer::None => return,
             Answer::Cookie(..) | Answer::Syn(_) | Answer::Opened(_) | Answer::Refused(_) => {

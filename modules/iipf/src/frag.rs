@@ -187,9 +187,9 @@ struct Whole {
     bad: bool,
 }
 
-#[derive(Default)]
 struct Bucket {
-    ways: [Option<Whole>; WAYS],
+    /// WAYS of them.
+    ways: KVec<Option<Whole>>,
 }
 
 /// All packets in pieces.
@@ -215,7 +215,8 @@ impl Frags {
     pub fn new<C: Cx>(cx: &mut C, seed: u64) -> Result<Frags> {
         let mut buckets = KVec::with_capacity(cx, BUCKETS)?;
         for _ in 0..BUCKETS {
-            let bucket = Spin::new(cx, Bucket::default())?;
+            let ways = KVec::from_fn(cx, WAYS, |_| None)?;
+            let bucket = Spin::new(cx, Bucket { ways })?;
             buckets.push(cx, bucket)?;
         }
         Ok(Frags {
@@ -359,7 +360,7 @@ impl Frags {
         for spin in self.buckets.iter() {
             let mut out = MbufQueue::new();
             let mut bucket = spin.lock();
-            for way in &mut bucket.ways {
+            for way in bucket.ways.iter_mut() {
                 if way.as_ref().is_none_or(|w| w.until > now) {
                     continue;
                 }

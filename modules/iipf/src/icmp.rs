@@ -26,6 +26,7 @@ use crate::stats::Drop;
 
 impl<'a> Job<'a> {
     /// What becomes of an ICMP error.
+    #[inline(never)]
     pub fn icmp_error<const N: usize>(&mut self, family: &Family<N>) -> Decision
     where
         [u64; N]: Packed,

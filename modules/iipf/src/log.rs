@@ -69,7 +69,7 @@ impl Iipf {
             let mut h = [0u8; LEN];
             let mut put = |at: usize, bytes: &[u8]| {
                 if let Some(room) = h.get_mut(at..at.saturating_add(bytes.len())) {
-                    room.copy_from_slice(bytes);
+                    wire::copy(room, bytes);
                 }
             };
             let af = match rx.af {

@@ -4,6 +4,7 @@
 
 use kern::cx::Cx;
 use kern::errno::Result;
+use kern::mem::KVec;
 use kern::spin::Spin;
 
 /// How many can wait; more are noted by their next packet.
@@ -25,7 +26,7 @@ pub(crate) struct Overload {
 }
 
 struct Ring {
-    list: [Option<Overload>; ROOM],
+    list: KVec<Option<Overload>>,
     n: usize,
 }
 
@@ -36,7 +37,7 @@ impl Overloads {
     /// None.
     pub fn new<C: Cx>(cx: &mut C) -> Result<Overloads> {
         let ring = Ring {
-            list: [None; ROOM],
+            list: KVec::from_fn(cx, ROOM, |_| None)?,
             n: 0,
         };
         Spin::new(cx, ring).map(Overloads)

@@ -112,6 +112,7 @@ impl Iipf {
     }
 
     /// A piece of a packet, and what it sets free.
+    #[inline(never)]
     fn fragment(&self, cx: &mut Softint, m: Mbuf, p: &Packet, rx: &Rx) -> Verdict<Drop> {
         if self.skipped(cx, rx) {
             return Verdict::Pass(m);
@@ -235,18 +236,24 @@ impl Iipf {
         first: Option<First>,
         mark: u32,
     ) -> Decision {
-        let mut rec = Recorder::new();
+        let mut made = Recorder::new(cx);
+        // Without memory it is judged all the same.
+        let mut rec = made.as_mut().ok();
         let (d, generation) = epoch::read(cx, |s| {
-            let d = self.judge_in(s, m.head(), p, rx, first, mark, Some(&mut rec), Some(m));
+            let d = self.judge_in(s, m.head(), p, rx, first, mark, rec.as_deref_mut(), Some(m));
             let rules = self.rules.peek(s);
             let ifs = rules.and_then(|r| r.live.ifs.peek(s));
             let iface = ifs
                 .and_then(|i| i.get(rx.ifindex))
                 .filter(|_| rx.dir == Dir::Out);
-            rec.finish(&d, mark, iface.map_or("", |i| i.name.as_str()));
+            if let Some(rec) = rec.as_deref_mut() {
+                rec.finish(&d, mark, iface.map_or("", |i| i.name.as_str()));
+            }
             (d, rules.map_or(0, |r| r.generation))
         });
-        self.watch.note(&rec, m, rx, d.drop, generation);
+        if let Ok(rec) = made {
+            self.watch.note(rec, m, rx, d.drop, generation);
+        }
         d
     }
 

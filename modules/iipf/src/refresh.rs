@@ -136,6 +136,7 @@ impl Live {
     ///
     /// # Errors
     /// ENOMEM: some of it is as it was.
+    #[inline(never)]
     pub fn follow(&self, cx: &mut Thread, ports: &mut KVec<KArc<AddrPorts>>) -> Result {
         let map = IfMap::read(cx, &self.ifaces)?;
         for dynamic in self.dynamic.iter() {
@@ -335,7 +336,7 @@ pub(crate) fn only(cx: &mut Thread, table: &AddrTable, wanted: &mut KVec<Prefix>
     let mut gone = KVec::new();
     let mut cursor = 0;
     loop {
-        let mut batch = [None; 64];
+        let mut batch = [None; 8];
         let mut n = 0usize;
         let next = table.list(cx, cursor, batch.len(), |e| {
             if let Some(slot) = batch.get_mut(n) {

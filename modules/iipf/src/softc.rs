@@ -11,6 +11,7 @@ use kern::errno::Result;
 use kern::iflog::IfLog;
 use kern::kstat::Kstat;
 use kern::mem::KArc;
+use kern::mem::KBox;
 use kern::mem::KVec;
 use kern::passive::Passive;
 use kern::pfil::Gate;
@@ -62,10 +63,10 @@ pub(crate) const SEQS: u32 = 65_536;
 
 /// The tables of one address family; `N` words a key.
 pub(crate) struct Family<const N: usize> {
-    pub flows: Table<N, Flow>,
-    pub maps: Table<N, Map>,
-    pub sources: Table<N, Source>,
-    pub expects: Table<N, Expect>,
+    pub flows: KBox<Table<N, Flow>>,
+    pub maps: KBox<Table<N, Map>>,
+    pub sources: KBox<Table<N, Source>>,
+    pub expects: KBox<Table<N, Expect>>,
 }
 
 impl<const N: usize> Family<N> {
@@ -89,7 +90,7 @@ pub struct Iipf {
     pub(crate) v4: Family<{ flow::key::V4 }>,
     pub(crate) v6: Family<{ flow::key::V6 }>,
     /// Shifts of sequence numbers, by the state's id.
-    pub(crate) seqs: Table<2, Seq>,
+    pub(crate) seqs: KBox<Table<2, Seq>>,
     /// Its own spins, which come before those of tables.
     pub(crate) controls: Controls,
     /// Its own spins.
@@ -117,7 +118,7 @@ pub struct Iipf {
     /// [E] where logged packets go
     pub(crate) log: Passive<IfLog>,
     /// [C] all that is configured
-    pub(crate) config: Mutex<Config>,
+    pub(crate) config: Mutex<KBox<Config>>,
     /// Per CPU.
     pub(crate) counters: Counters<Ctr>,
     /// Per CPU.

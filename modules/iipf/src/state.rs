@@ -15,6 +15,7 @@ use kern::kstat::Emitter;
 use kern::kstat::Kstat;
 use kern::kstat::Source;
 use kern::mem::KArc;
+use kern::mem::KBox;
 use kern::mem::KVec;
 use kern::module::Module;
 use kern::passive::Passive;
@@ -47,17 +48,39 @@ const LOG: &str = "iipflog0";
 
 impl Module for Iipf {
     fn init(cx: &mut Thread) -> Result<KArc<Self>> {
-        let config = Config {
-            load: None,
-            tickets: 0,
-            generation: 0,
-            loaded: 0,
-            live: None,
-            tables: KVec::new(),
-            ports: KVec::new(),
-            forwards: KVec::new(),
-            next_forward: 1,
-        };
+        let this = Self::new(cx)?;
+        Self::register(&this, cx).inspect_err(|_| Self::withdraw(&this, cx))?;
+        Ok(this)
+    }
+
+    fn fini(this: &KArc<Self>, cx: &mut Thread) -> Result {
+        Self::withdraw(this, cx);
+        Ok(())
+    }
+}
+
+/// Nothing configured.
+#[inline(never)]
+fn nothing(cx: &mut Thread) -> Result<KBox<Config>> {
+    let config = Config {
+        load: None,
+        tickets: 0,
+        generation: 0,
+        loaded: 0,
+        live: None,
+        tables: KVec::new(),
+        ports: KVec::new(),
+        forwards: KVec::new(),
+        next_forward: 1,
+    };
+    KBox::new(cx, config)
+}
+
+impl Iipf {
+    /// Without rules. Apart, for its frame is large.
+    #[inline(never)]
+    fn new(cx: &mut Thread) -> Result<KArc<Self>> {
+        let config = nothing(cx)?;
         let state = Iipf {
             gate: Gate::new(cx)?,
             rules: Passive::empty(),
@@ -84,18 +107,9 @@ impl Module for Iipf {
             trace: Trace::new(cx)?,
             registered: Mutex::new(cx, "iipf module", Registered::default())?,
         };
-        let this = KArc::new(cx, state)?;
-        Self::register(&this, cx).inspect_err(|_| Self::withdraw(&this, cx))?;
-        Ok(this)
+        KArc::new(cx, state)
     }
 
-    fn fini(this: &KArc<Self>, cx: &mut Thread) -> Result {
-        Self::withdraw(this, cx);
-        Ok(())
-    }
-}
-
-impl Iipf {
     fn register(this: &KArc<Self>, cx: &mut Thread) -> Result {
         let iflog = IfLog::attach(cx, LOG, DLT_PFLOG)?;
         let value = Value::new(cx, iflog)?;

@@ -11,34 +11,45 @@ use crate::cond::octets;
 use crate::decision::Answer;
 use crate::decision::Decision;
 use crate::stats::Drop;
+use kern::cx::Cx;
+use kern::errno::Result;
+use kern::mem::KVec;
 use kern::stats::Counter;
 use wire::icmp::v4::UNREACH;
 use wire::icmp::v6::UNREACH as UNREACH6;
 
 /// Steps of one packet.
 pub(crate) struct Recorder {
-    pub steps: [abi::TraceStep; abi::IIPF_TRACE_STEPS],
-    pub n: usize,
+    /// In order, in room that is made before.
+    pub steps: KVec<abi::TraceStep>,
     proto: u8,
     six: bool,
 }
 
 impl Recorder {
     /// None yet.
-    pub fn new() -> Recorder {
-        Recorder {
-            steps: [abi::TraceStep::default(); abi::IIPF_TRACE_STEPS],
-            n: 0,
+    ///
+    /// # Errors
+    /// ENOMEM.
+    pub fn new<C: Cx>(cx: &mut C) -> Result<Recorder> {
+        Ok(Recorder {
+            steps: KVec::with_capacity(cx, abi::IIPF_TRACE_STEPS)?,
             proto: 0,
             six: false,
-        }
+        })
     }
 
     fn push(&mut self, step: abi::TraceStep) {
-        if let Some(slot) = self.steps.get_mut(self.n) {
-            *slot = step;
-            self.n = self.n.wrapping_add(1);
+        // What does not fit is left out.
+        let _ = self.steps.push_within(step);
+    }
+
+    /// Writes the steps into a reply.
+    pub fn fill(&self, reply: &mut abi::TraceReply) {
+        for (to, from) in reply.steps.iter_mut().zip(self.steps.iter()) {
+            *to = *from;
         }
+        reply.count = u32::try_from(self.steps.len()).unwrap_or(0);
     }
 
     /// A step.
@@ -118,7 +129,7 @@ impl Recorder {
 
     /// Whether such a step is among them.
     pub fn has(&self, step: u16) -> bool {
-        self.steps.iter().take(self.n).any(|s| s.step == step)
+        self.steps.iter().any(|s| s.step == step)
     }
 }
 

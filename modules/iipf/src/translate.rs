@@ -95,6 +95,7 @@ impl<'a> Job<'a> {
     }
 
     /// A packet that comes in.
+    #[inline(never)]
     pub fn inward<const N: usize>(&mut self, family: &Family<N>, t: Tuple) -> Result<Trans, Drop>
     where
         [u64; N]: Packed,
@@ -361,6 +362,7 @@ impl<'a> Job<'a> {
     }
 
     /// A packet that goes out.
+    #[inline(never)]
     pub fn outward<const N: usize>(&mut self, family: &Family<N>, t: Tuple) -> Result<Trans, Drop>
     where
         [u64; N]: Packed,

@@ -30,8 +30,14 @@ use crate::step::Recorder;
 
 /// One packet that was traced.
 struct Seen {
-    reply: abi::TraceReply,
+    rec: Recorder,
+    verdict: u32,
+    ns: u64,
+    dir: u32,
+    len: u32,
     ifindex: u32,
+    generation: u64,
+    head: [u8; abi::IIPF_TRACE_HEAD],
 }
 
 struct Wanted {
@@ -154,57 +160,57 @@ impl Watch {
     }
 
     /// What became of one.
-    pub fn note(&self, rec: &Recorder, m: &Mbuf, rx: &Rx, drop: Option<Drop>, generation: u64) {
+    pub fn note(&self, rec: Recorder, m: &Mbuf, rx: &Rx, drop: Option<Drop>, generation: u64) {
         if !less(&self.left) {
             return;
         }
         let mut head = [0; abi::IIPF_TRACE_HEAD];
         let n = head.len().min(m.len() as usize);
         let _ = head.get_mut(..n).is_some_and(|room| m.copy_to(0, room));
-        let reply = abi::TraceReply {
-            more: 0,
-            lost: 0,
+        let seen = Seen {
+            rec,
             verdict: match drop {
                 None => abi::IIPF_VERDICT_PASS,
                 Some(_) => abi::IIPF_VERDICT_DROP,
             },
-            count: u32::try_from(rec.n).unwrap_or(0),
             ns: misc::uptime_ns(),
-            ifname: kabi::Name::EMPTY,
             dir: match rx.dir {
                 Dir::In => 1,
                 Dir::Out => 2,
             },
             len: m.len(),
+            ifindex: rx.ifindex,
             generation,
             head,
-            steps: rec.steps,
         };
         let mut wanted = self.wanted.lock();
         if wanted.seen.len() >= wanted.room {
             wanted.lost = wanted.lost.saturating_add(1);
             return;
         }
-        let seen = Seen {
-            reply,
-            ifindex: rx.ifindex,
-        };
         // There is room: nothing is allocated.
         let _ = wanted.seen.push_within(seen);
     }
 
-    /// The oldest one that was not read yet, and the interface's index.
-    pub fn read(&self) -> Option<(abi::TraceReply, u32)> {
+    /// The oldest one that was not read yet, into `reply`; the interface's index.
+    pub fn read(&self, reply: &mut abi::TraceReply) -> Option<u32> {
         let mut wanted = self.wanted.lock();
         let lost = wanted.lost;
-        // In order, though swap_remove is not: the list is short and this is no hot path.
-        let n = wanted.seen.len();
-        wanted.seen.rotate_left(n.min(1));
+        // The first one goes to the end; the list is short and this is no hot path.
+        if let Some((first, others)) = wanted.seen.split_first_mut() {
+            for other in others.iter_mut().rev() {
+                core::mem::swap(first, other);
+            }
+        }
         let seen = wanted.seen.pop()?;
-        let mut reply = seen.reply;
         reply.more = u32::try_from(wanted.seen.len()).unwrap_or(0);
+        core::mem::drop(wanted);
         reply.lost = lost;
-        Some((reply, seen.ifindex))
+        (reply.verdict, reply.ns) = (seen.verdict, seen.ns);
+        (reply.dir, reply.len) = (seen.dir, seen.len);
+        (reply.generation, reply.head) = (seen.generation, seen.head);
+        seen.rec.fill(reply);
+        Some(seen.ifindex)
     }
 }
 

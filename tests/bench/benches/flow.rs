@@ -30,6 +30,7 @@ use host::kernel::Kernel;
 use host::ledger::Faults;
 use host::sink::Sink;
 use kern::epoch;
+use kern::mem::KBox;
 use kern::testing::softint;
 use kern::testing::token;
 
@@ -80,7 +81,7 @@ fn insert(table: &Flows, n: u32) -> Result<flow::slab::Id, InsertError> {
     })
 }
 
-fn filled(n: u32, max: u32) -> Flows {
+fn filled(n: u32, max: u32) -> KBox<Flows> {
     let table = Flows::new(&mut token(), "bench", max).expect("memory");
     for i in 0..n {
         insert(&table, i).expect("room");

@@ -80,9 +80,9 @@ impl Control {
         }
     }
 
-    /// Copies what is held back.
-    pub(super) fn held(&mut self, side: Side, to: &mut [u8; HELD]) {
-        *to = self.way(side).held;
+    /// What is held back, and behind it what is not.
+    pub(super) fn held(&mut self, side: Side) -> &[u8; HELD] {
+        &self.way(side).held
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) fn whole(halves: &[core::sync::atomic::AtomicU64; 2]) -> u128 {
 
 impl Job<'_> {
     /// A connection that a helper saw announced, and what it is translated to.
+    #[inline(never)]
     pub fn expected<const N: usize>(
         &mut self,
         family: &Family<N>,

@@ -65,6 +65,7 @@ impl Helper for Ftp {
         t.proto == proto::TCP && t.dport == PORT
     }
 
+    #[inline(never)]
     fn look<const N: usize>(
         heard: &mut Heard<'_, '_, N>,
         control: &mut Control,
@@ -95,13 +96,13 @@ impl Helper for Ftp {
             let Some((front, held)) = front else {
                 return Ok(());
             };
-            front.copy_from_slice(held);
+            wire::copy(front, held);
             let more = payload.get(..n.saturating_sub(from.prefix));
             let rest = joint.get_mut(from.prefix..n).zip(more);
             let Some((rest, more)) = rest else {
                 return Ok(());
             };
-            rest.copy_from_slice(more);
+            wire::copy(rest, more);
             joint.get(..n).unwrap_or_default()
         };
         plan.prefix = from.prefix;
@@ -123,7 +124,7 @@ impl Helper for Ftp {
                 let rest = whole.get(at..).unwrap_or_default();
                 let n = rest.len().min(HELD);
                 if let (Some(to), Some(rest)) = (way.held.get_mut(..n), rest.get(..n)) {
-                    to.copy_from_slice(rest);
+                    wire::copy(to, rest);
                 }
                 let number = first.wrapping_add(at as u32);
                 // Of one that came again shorter, the longer one holds.

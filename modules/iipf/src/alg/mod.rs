@@ -23,6 +23,7 @@ use iipf_abi as abi;
 use kern::cx::Softint;
 use kern::epoch;
 use kern::mbuf::Mbuf;
+use kern::mem::KVec;
 use kern::pfil;
 use kern::pfil::Rx;
 use kern::verdict::Verdict;
@@ -113,7 +114,10 @@ impl Iipf {
         };
         let size = p.end().saturating_sub(at);
         let end = p.end();
-        let mut room = [0u8; ROOM];
+        // Too large for the stack.
+        let Ok(mut room) = KVec::from_fn(cx, ROOM, |_| 0u8) else {
+            return Verdict::Drop(Drop::NoBufs);
+        };
         let whole = room
             .get_mut(..end)
             .filter(|_| size <= MAX_PAYLOAD && !rx.gso);
@@ -139,16 +143,13 @@ impl Iipf {
             // Whoever receives it will not believe it either.
             return Verdict::Pass(m);
         }
-        let mut plan = Plan::default();
-        let mut held = [0u8; control::HELD];
+        let Ok(mut plan) = Plan::new(cx) else {
+            return Verdict::Drop(Drop::NoBufs);
+        };
         let payload = (at, seq, last);
         let planned = match rx.af {
-            pfil::Af::V4 => self.ask(
-                cx, &self.v4, whole, &p, rx, look, payload, &mut plan, &mut held,
-            ),
-            pfil::Af::V6 => self.ask(
-                cx, &self.v6, whole, &p, rx, look, payload, &mut plan, &mut held,
-            ),
+            pfil::Af::V4 => self.ask(cx, &self.v4, whole, &p, rx, look, payload, &mut plan),
+            pfil::Af::V6 => self.ask(cx, &self.v6, whole, &p, rx, look, payload, &mut plan),
         };
         let t = match planned {
             Ok(Some(t)) => t,
@@ -174,8 +175,7 @@ impl Iipf {
         if !plan.changes() {
             return Verdict::Pass(m);
         }
-        let prefix = held.get(..plan.prefix).unwrap_or_default();
-        match rebuild(&mut room, &mut p, rx, at, prefix, &plan) {
+        match rebuild(&mut room, &mut p, rx, at, &plan) {
             Some(len) => self.replaced(m, at, room.get(..len).unwrap_or_default(), end),
             None => Verdict::Drop(Drop::NoBufs),
         }
@@ -193,7 +193,6 @@ impl Iipf {
         look: Look,
         (at, seq, last): (usize, u32, bool),
         plan: &mut Plan,
-        held: &mut [u8; control::HELD],
     ) -> Result<Option<Tuple>, Drop>
     where
         [u64; N]: Packed,
@@ -223,7 +222,7 @@ impl Iipf {
                         abi::IIPF_ALG_PPTP => pptp::Pptp::look(&mut heard, control, plan),
                         _ => Ok(()),
                     };
-                    control.held(look.side, held);
+                    plan.keep(control.held(look.side));
                     done
                 });
             let done = match done {
@@ -286,7 +285,7 @@ impl Iipf {
             return Verdict::Drop(Drop::NoBufs);
         };
         match m.head_mut().and_then(|h| h.get_mut(..at)) {
-            Some(head) => head.copy_from_slice(front),
+            Some(head) => wire::copy(head, front),
             None => return Verdict::Drop(Drop::NoBufs),
         }
         if m.append(rest).is_err() {

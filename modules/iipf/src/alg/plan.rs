@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a helper wants done to a packet, and doing it.
 
+use kern::cx::Cx;
+use kern::errno::Errno;
+use kern::mem::KVec;
 use kern::pfil::Rx;
 use wire::packet::Packet;
 use wire::packet::Upper;
 use wire::rewrite;
 use wire::rewrite::Sums;
+
+use super::control::HELD;
 
 /// Text that may take another's place.
 const TEXT: usize = wire::alg::ftp::MAX_TEXT;
@@ -23,13 +28,13 @@ pub(super) struct Edit {
 }
 
 /// What a helper wants done.
-#[derive(Default)]
 pub(super) struct Plan {
-    /// In order of their places.
-    pub edits: [Option<Edit>; EDITS],
-    pub n: usize,
+    /// In order of their places, in room that is made before.
+    edits: KVec<Edit>,
     /// Bytes held back before that go in front.
     pub prefix: usize,
+    /// HELD bytes, which begin with these.
+    held: KVec<u8>,
     /// The number that the first byte is sent with, if it is another than the packet's.
     pub seq: Option<u32>,
     /// Nothing of it goes on.
@@ -39,28 +44,39 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Nothing.
+    ///
+    /// # Errors
+    /// ENOMEM.
+    pub fn new<C: Cx>(cx: &mut C) -> Result<Plan, Errno> {
+        Ok(Plan {
+            edits: KVec::with_capacity(cx, EDITS)?,
+            prefix: 0,
+            held: KVec::from_fn(cx, HELD, |_| 0)?,
+            seq: None,
+            swallow: false,
+            ack: false,
+        })
+    }
+
+    /// Notes what is held back, of which `prefix` bytes count.
+    pub fn keep(&mut self, held: &[u8; HELD]) {
+        wire::copy(&mut self.held, held);
+    }
+
     /// Adds a change; false: no room.
     pub fn edit(&mut self, at: usize, old: usize, text: &[u8]) -> bool {
-        let (Some(slot), Some(_)) = (self.edits.get_mut(self.n), TEXT.checked_sub(text.len()))
-        else {
+        if text.len() > TEXT {
             return false;
-        };
-        let mut new = [0; TEXT];
-        if let Some(room) = new.get_mut(..text.len()) {
-            room.copy_from_slice(text);
         }
-        *slot = Some(Edit {
-            at,
-            old,
-            new,
-            len: text.len(),
-        });
-        self.n = self.n.wrapping_add(1);
-        true
+        let mut new = [0; TEXT];
+        wire::copy(&mut new, text);
+        let len = text.len();
+        self.edits.push_within(Edit { at, old, new, len }).is_ok()
     }
 
     pub fn changes(&self) -> bool {
-        self.n > 0 || self.prefix > 0 || self.seq.is_some()
+        !self.edits.is_empty() || self.prefix > 0 || self.seq.is_some()
     }
 }
 
@@ -70,7 +86,6 @@ pub(super) fn rebuild(
     p: &mut Packet,
     rx: &Rx,
     at: usize,
-    prefix: &[u8],
     plan: &Plan,
 ) -> Option<usize> {
     let sums = if rx.csum_partial {
@@ -82,11 +97,12 @@ pub(super) fn rebuild(
         rewrite::shift(room, p, seq.wrapping_sub(seg.seq), 0, sums);
     }
     let mut len = p.end();
+    let prefix = plan.held.get(..plan.prefix).unwrap_or_default();
     if !prefix.is_empty() {
         len = rewrite::splice(room, p, at, 0, prefix, sums).ok()?;
     }
     // From the end, so that what is before stays where it was.
-    for edit in plan.edits.iter().rev().flatten() {
+    for edit in plan.edits.iter().rev() {
         let place = at.saturating_add(edit.at);
         let new = edit.new.get(..edit.len)?;
         len = rewrite::splice(room, p, place, edit.old, new, sums).ok()?;

@@ -34,6 +34,7 @@ impl Helper for Pptp {
         t.proto == proto::TCP && t.dport == pptp::PORT
     }
 
+    #[inline(never)]
     fn look<const N: usize>(
         heard: &mut Heard<'_, '_, N>,
         control: &mut Control,

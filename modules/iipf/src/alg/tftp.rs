@@ -23,6 +23,7 @@ impl Helper for Tftp {
         t.proto == proto::UDP && t.dport == tftp::PORT
     }
 
+    #[inline(never)]
     fn look<const N: usize>(
         heard: &mut Heard<'_, '_, N>,
         control: &mut Control,

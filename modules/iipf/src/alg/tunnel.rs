@@ -87,6 +87,7 @@ impl Job<'_> {
     }
 
     /// A tunnel's packet with an id that nobody has: whose it is.
+    #[inline(never)]
     pub fn spoken_to<const N: usize>(&mut self, family: &Family<N>, t: &Tuple) -> Option<Trans>
     where
         [u64; N]: Packed,

@@ -40,7 +40,10 @@ const fn cmd<Rq: kabi::Pod, Rs: kabi::Pod>(c: &Ioctl<Rq, Rs>) -> Cmd {
     }
 }
 
+// Each command has a frame of its own: together they are too large for a kernel's stack.
+
 /// Runs a command on its types.
+#[inline(never)]
 pub(crate) fn call<Rq, Rs>(data: &mut [u8], f: impl FnOnce(&Rq) -> Result<Rs>) -> Result
 where
     Rq: FromBytes + Immutable + KnownLayout,
@@ -52,6 +55,7 @@ where
 }
 
 /// Runs a command whose request is large: it is read in place, and only then is the reply written.
+#[inline(never)]
 pub(crate) fn call_in_place<Rq, Rs>(
     data: &mut [u8],
     f: impl FnOnce(&mut Rq) -> Result<Rs>,
@@ -67,6 +71,7 @@ where
 
 /// Runs a command whose reply is large: the request is small and copied, the reply is filled where
 /// it is. It is all zero at first.
+#[inline(never)]
 pub(crate) fn fill<Rq, Rs>(data: &mut [u8], f: impl FnOnce(&Rq, &mut Rs) -> Result) -> Result
 where
     Rq: FromBytes + Copy,

@@ -20,7 +20,6 @@ use kern::errno::Errno;
 use kern::errno::Result;
 use kern::mem::KArc;
 use kern::mem::KVec;
-use kern::passive::Value;
 
 use crate::build::Heir;
 use crate::build::build;
@@ -122,6 +121,7 @@ impl Iipf {
     }
 
     /// Builds and publishes; on an error nothing has changed.
+    #[inline(never)]
     fn install(
         &self,
         cx: &mut Thread,
@@ -162,7 +162,6 @@ impl Iipf {
         if check {
             return Ok(());
         }
-        let value = Value::new(cx, ruleset).map_err(rules)?;
         let mut keep = KVec::new();
         for table in config.tables.iter() {
             let named = tables.iter().any(|t| t.name == table.name);
@@ -183,7 +182,7 @@ impl Iipf {
         config.tables = keep;
         config.generation = generation;
         config.loaded = u64::from(seconds());
-        drop(self.rules.replace(cx, Some(value)));
+        drop(self.rules.replace(cx, Some(ruleset)));
         config.live = Some(live);
         resize(cx, &self.v4, (states, maps, sources));
         resize(cx, &self.v6, (states, maps, sources));
@@ -191,6 +190,7 @@ impl Iipf {
     }
 
     /// Counters of the load's rules: those of equal rules that run, and new ones.
+    #[inline(never)]
     fn heirs(&self, cx: &mut Thread, load: &Load) -> core::result::Result<Heirs, Wrong> {
         let memory = |_: Errno| Wrong::new(abi::IIPF_LE_MEMORY, abi::IIPF_KIND_RULE, 0);
         let mut heirs = Heirs {
@@ -468,6 +468,7 @@ const TABLE_FLAGS: u32 = abi::IIPF_TABLE_PERSIST
 
 /// The load's tables: those that are there, and new ones. What the load says is in a table is put
 /// into a new one, so that packets see the old rules with the old contents until the commit.
+#[inline(never)]
 fn named(
     cx: &mut Thread,
     config: &Config,

@@ -10,7 +10,6 @@ use kern::cx::Thread;
 use kern::epoch;
 use kern::errno::Errno;
 use kern::errno::Result;
-use kern::mem::KBox;
 use kern::mem::KVec;
 use kern::pfil;
 use kern::pfil::Af;
@@ -42,6 +41,7 @@ fn known(cx: &mut Thread, name: &Name<16>) -> Result<u32> {
 }
 
 impl Iipf {
+    #[inline(never)]
     pub(super) fn trace_packet(&self, cx: &mut Thread, data: &mut [u8]) -> Result {
         let (req, _) = abi::TracePacket::ref_from_prefix(data).map_err(|_| Errno::EINVAL)?;
         let bytes = req.packet.get(..req.len as usize).ok_or(Errno::EINVAL)?;
@@ -75,7 +75,7 @@ impl Iipf {
         };
         let (mark, len) = (req.mark, req.len);
         let mut whole = KVec::from_fn(cx, bytes.len(), |i| bytes.get(i).copied().unwrap_or(0))?;
-        let mut rec = KBox::new(cx, Recorder::new())?;
+        let mut rec = Recorder::new(cx)?;
         data.fill(0);
         let (reply, _) = abi::TraceReply::mut_from_prefix(data).map_err(|_| Errno::EINVAL)?;
         for (to, from) in reply.head.iter_mut().zip(whole.iter()) {
@@ -85,8 +85,7 @@ impl Iipf {
         reply.dir = if dir == Dir::In { 1 } else { 2 };
         reply.verdict = self.described(cx, &mut whole, rx, mark, &ways, &mut rec);
         reply.generation = self.rules.with(cx, |r, _| r.generation).unwrap_or(0);
-        reply.count = u32::try_from(rec.n).unwrap_or(0);
-        reply.steps = rec.steps;
+        rec.fill(reply);
         Ok(())
     }
 
@@ -185,10 +184,9 @@ impl Iipf {
     }
 
     pub(super) fn trace_read(&self, cx: &mut Thread, reply: &mut abi::TraceReply) -> Result {
-        let Some((seen, index)) = self.watch.read() else {
+        let Some(index) = self.watch.read(reply) else {
             return Ok(());
         };
-        *reply = seen;
         // It may be gone by now.
         let iface = pfil::interface(cx, index).ok();
         let name = iface.and_then(|i| Name::new(i.name.as_str()));

@@ -25,6 +25,7 @@ use kern::epoch;
 use kern::epoch::Section;
 use kern::errno::Errno;
 use kern::errno::Result;
+use kern::mem::KBox;
 use kern::mem::KVec;
 use kern::misc;
 use kern::passive::Passive;
@@ -86,6 +87,18 @@ pub struct Done {
     pub freed: u32,
 }
 
+/// The spins of keys. Of an entry's two the one at the lower address is taken first.
+fn spins<C: MayDrain>(cx: &mut C) -> Result<KVec<Spin<()>>> {
+    let mut spins = KVec::with_capacity(cx, LOCKS)?;
+    for _ in 0..LOCKS {
+        let spin = Spin::new(cx, ())?;
+        spins.push(cx, spin)?;
+    }
+    let addr = |spin: &Spin<()>| core::ptr::from_ref::<()>(&*spin.lock()).addr();
+    kern::sort::by_key(&mut spins, addr);
+    Ok(spins)
+}
+
 /// Seconds of the monotonic clock.
 pub fn seconds() -> u32 {
     (misc::uptime_ns() / 1_000_000_000) as u32
@@ -93,18 +106,22 @@ pub fn seconds() -> u32 {
 
 impl<const N: usize, T: Default + Send + Sync> Table<N, T> {
     /// An empty table for up to `max` entries (no more than [`MOST`]), with the first of them ready.
+    /// In a box: it is too large for a kernel's stack.
     ///
     /// # Errors
     /// ENOMEM.
-    pub fn new<C: MayDrain>(cx: &mut C, name: &'static str, max: u32) -> Result<Self> {
-        let mut locks = KVec::with_capacity(cx, LOCKS)?;
-        for _ in 0..LOCKS {
-            let lock = Spin::new(cx, ())?;
-            locks.push(cx, lock)?;
-        }
-        // Two are taken in the order of their addresses.
-        let addr = |lock: &Spin<()>| core::ptr::from_ref::<()>(&*lock.lock()).addr();
-        kern::sort::by_key(&mut locks, addr);
+    pub fn new<C: MayDrain>(cx: &mut C, name: &'static str, max: u32) -> Result<KBox<Self>> {
+        let table = Self::bare(cx, name, max)?;
+        let mut care = table.care.lock(cx);
+        let result = table.provide(cx, &mut care);
+        drop(care);
+        result.map(|()| table)
+    }
+
+    /// Without any entries. Apart, for its frame is large.
+    #[inline(never)]
+    fn bare<C: MayDrain>(cx: &mut C, name: &'static str, max: u32) -> Result<KBox<Self>> {
+        let locks = spins(cx)?;
         let index = Index::new(cx, 0)?;
         let index_bytes = index.bytes();
         let care = Care {
@@ -116,7 +133,7 @@ impl<const N: usize, T: Default + Send + Sync> Table<N, T> {
             active: AtomicU32::new(0),
             seed: Seed::random(),
             indexes: [Passive::new(Value::new(cx, index)?), Passive::empty()],
-            slab: Slab::new(),
+            slab: Slab::new(cx)?,
             locks,
             rest: Rest {
                 limbo: Head::default(),
@@ -130,10 +147,7 @@ impl<const N: usize, T: Default + Send + Sync> Table<N, T> {
             wheel: Wheel::new(seconds()),
             care: Mutex::new(cx, name, care)?,
         };
-        let mut care = table.care.lock(cx);
-        let result = table.provide(cx, &mut care);
-        drop(care);
-        result.map(|()| table)
+        KBox::new(cx, table)
     }
 
     /// Runs the wheel up to `now`, in seconds of `uptime_ns`. The worker's.

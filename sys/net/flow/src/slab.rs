@@ -160,8 +160,8 @@ pub(crate) struct Shard {
 
 /// All entries of a table.
 pub(crate) struct Slab<const N: usize, T> {
-    groups: [OnceArray<Chunk<N, T>, GROUP>; GROUPS],
-    shards: [Shard; SHARDS],
+    groups: KVec<OnceArray<Chunk<N, T>, GROUP>>,
+    shards: KVec<Shard>,
 }
 
 impl<const N: usize, T> Links for Slab<N, T> {
@@ -171,17 +171,19 @@ impl<const N: usize, T> Links for Slab<N, T> {
 }
 
 impl<const N: usize, T> Slab<N, T> {
-    pub const fn new() -> Self {
-        Slab {
-            groups: [const { OnceArray::new() }; GROUPS],
-            shards: [const {
-                Shard {
-                    free: AtomicU64::new(0),
-                    live: AtomicU32::new(0),
-                    alarm: AtomicU32::new(u32::MAX),
-                }
-            }; SHARDS],
-        }
+    /// No entries.
+    ///
+    /// # Errors
+    /// ENOMEM.
+    pub fn new<C: MaySleep>(cx: &mut C) -> Result<Self> {
+        Ok(Slab {
+            groups: KVec::from_fn(cx, GROUPS, |_| OnceArray::new())?,
+            shards: KVec::from_fn(cx, SHARDS, |_| Shard {
+                free: AtomicU64::new(0),
+                live: AtomicU32::new(0),
+                alarm: AtomicU32::new(u32::MAX),
+            })?,
+        })
     }
 
     /// The entry of that number, if its chunk is there.
@@ -196,16 +198,13 @@ impl<const N: usize, T> Slab<N, T> {
             .get((index % CHUNK) as usize)
     }
 
-    /// The shard of a hash; 16 of them, so always the right one.
+    /// The shard of a hash; 16 of them, so there always is one.
     #[inline]
-    pub fn shard(&self, hash: u64) -> &Shard {
-        let [first, ..] = &self.shards;
-        self.shards
-            .get((hash >> 60) as usize % SHARDS)
-            .unwrap_or(first)
+    pub fn shard(&self, hash: u64) -> Option<&Shard> {
+        self.shards.get((hash >> 60) as usize % SHARDS)
     }
 
-    pub fn shards(&self) -> &[Shard; SHARDS] {
+    pub fn shards(&self) -> &[Shard] {
         &self.shards
     }
 
@@ -218,8 +217,8 @@ impl<const N: usize, T> Slab<N, T> {
 
     /// Gives an entry, which the caller alone holds, to a shard's free list.
     pub fn push(&self, hash: u64, index: u32) {
-        if let Some(entry) = self.entry(index) {
-            self.shard(hash).push(index, &entry.link);
+        if let (Some(entry), Some(shard)) = (self.entry(index), self.shard(hash)) {
+            shard.push(index, &entry.link);
         }
     }
 }

@@ -239,10 +239,11 @@ impl<const N: usize, T: Send + Sync> Table<N, T> {
         let state = life | LIVE | two;
         entry.state.store(state, Ordering::Release);
         drop(held);
-        let shard = self.slab.shard(ha);
-        let live = shard.live.fetch_add(1, Ordering::Relaxed);
-        if live >= shard.alarm.load(Ordering::Relaxed) {
-            self.call_worker();
+        if let Some(shard) = self.slab.shard(ha) {
+            let live = shard.live.fetch_add(1, Ordering::Relaxed);
+            if live >= shard.alarm.load(Ordering::Relaxed) {
+                self.call_worker();
+            }
         }
         Ok(Hit {
             entry,
@@ -279,7 +280,9 @@ impl<const N: usize, T: Send + Sync> Table<N, T> {
             }
         }
         drop(held);
-        self.slab.shard(ha).live.fetch_sub(1, Ordering::Relaxed);
+        if let Some(shard) = self.slab.shard(ha) {
+            shard.live.fetch_sub(1, Ordering::Relaxed);
+        }
         if before & QUEUED == 0 {
             self.to_limbo(id.index);
         } else {

@@ -17,6 +17,7 @@ use host::kernel::Kernel;
 use kern::cx::Softint;
 use kern::epoch;
 use kern::epoch::Section;
+use kern::mem::KBox;
 use kern::testing;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
@@ -48,7 +49,7 @@ fn back(n: u64) -> [u64; V4] {
 }
 
 struct World {
-    table: Flows,
+    table: KBox<Flows>,
     stop: Stop,
     /// Who holds a busy key: 0 or 1.
     holders: Vec<AtomicU32>,

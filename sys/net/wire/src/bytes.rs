@@ -33,6 +33,30 @@ pub(crate) fn put16(b: &mut [u8], at: usize, value: u16) {
     }
 }
 
+/// Copies as many bytes as both have.
+#[inline]
+pub fn copy(to: &mut [u8], from: &[u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
+/// Moves `b[from..end]` to `to`, as far as there is room; they may overlap.
+pub(crate) fn slide(b: &mut [u8], from: usize, end: usize, to: usize) {
+    let mut one = |i: usize| {
+        let byte = b.get(plus(from, i)).copied();
+        if let (Some(byte), Some(place)) = (byte, b.get_mut(plus(to, i))) {
+            *place = byte;
+        }
+    };
+    let n = end.saturating_sub(from);
+    if to > from {
+        (0..n).rev().for_each(&mut one);
+    } else {
+        (0..n).for_each(one);
+    }
+}
+
 /// `a + b`, for offsets: they are far from where a `usize` ends.
 #[inline]
 pub(crate) const fn plus(a: usize, b: usize) -> usize {

@@ -57,4 +57,6 @@ pub mod rewrite;
 pub mod tcp;
 pub mod udp;
 
+pub use bytes::copy;
+
 pub use error::{Error, Short};

@@ -2,7 +2,7 @@
 //! ICMP errors, and when there must be none.
 
 use super::{Ip, NoRoom};
-use crate::bytes::{plus, put16};
+use crate::bytes::{copy, plus, put16};
 use crate::cksum::Sum;
 use crate::icmp::{CKSUM_AT, HEADER_LEN, IPPROTO_ICMP, IPPROTO_ICMPV6, Kind, v4, v6};
 use crate::packet::{Af, Packet, Upper};
@@ -134,7 +134,7 @@ fn message(ip: &Ip, what: Problem, data: &[u8], out: &mut [u8]) -> Result<usize,
     let (h, rest) = upper.split_first_chunk_mut::<8>().ok_or(NoRoom)?;
     let [a0, a1, a2, a3] = what.arg.to_be_bytes();
     *h = [what.typ, what.code, 0, 0, a0, a1, a2, a3];
-    rest.copy_from_slice(data);
+    copy(rest, data);
     let start = match ip.af {
         Af::V4 => Sum::new(),
         Af::V6 => ip.pseudo(proto, u16::try_from(len).map_err(|_| NoRoom)?),

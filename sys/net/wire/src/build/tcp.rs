@@ -2,7 +2,7 @@
 //! TCP segments without data: resets, and what a proxy of SYNs says.
 
 use super::{Ip, NoRoom};
-use crate::bytes::plus;
+use crate::bytes::{copy, plus};
 use crate::packet::{Ids, Packet, Seg, Upper};
 use crate::tcp::{Flags, HEADER_LEN, Header, IPPROTO_TCP, OPT_MSS};
 use zerocopy::IntoBytes;
@@ -58,10 +58,7 @@ impl Segment {
         let sum = self.ip.pseudo(IPPROTO_TCP, len as u16);
         h.cksum = U16::new(sum.bytes(h.as_bytes()).bytes(option).finish());
         h.emit(upper).map_err(|_| NoRoom)?;
-        upper
-            .get_mut(HEADER_LEN..)
-            .ok_or(NoRoom)?
-            .copy_from_slice(option);
+        copy(upper.get_mut(HEADER_LEN..).ok_or(NoRoom)?, option);
         Ok(whole)
     }
 }

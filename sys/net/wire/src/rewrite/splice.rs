@@ -2,7 +2,7 @@
 //! Replacing a piece of the payload by one of another length.
 
 use super::{Refused, Sums, sum_of};
-use crate::bytes::{plus, put16};
+use crate::bytes::{copy, plus, put16, slide};
 use crate::cksum::Sum;
 use crate::packet::{Af, Packet, Upper, verify};
 
@@ -42,10 +42,8 @@ pub fn splice(
         return Err(Refused::NoRoom);
     }
     let len = u32::try_from(grown).map_err(|_| Refused::NoRoom)?;
-    b.copy_within(tail..end, behind);
-    b.get_mut(at..behind)
-        .ok_or(Refused::NoRoom)?
-        .copy_from_slice(new);
+    slide(b, tail, end, behind);
+    copy(b.get_mut(at..behind).ok_or(Refused::NoRoom)?, new);
     p.len = len;
     let upper_len = grown.saturating_sub(p.at.into());
     set_lengths(b, p, grown, upper_len);

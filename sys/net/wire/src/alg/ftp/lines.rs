@@ -2,7 +2,7 @@
 //! Lines of a stream that comes in segments.
 
 use super::{Found, MAX_LINE, Match, Side, line};
-use crate::bytes::plus;
+use crate::bytes::{copy, plus};
 
 /// One direction of a control connection: what it has seen of an unfinished line.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,7 @@ impl Lines {
         let room = self.line.get_mut(self.len..).unwrap_or(&mut []);
         let n = n.min(room.len());
         if let (Some(to), Some(from)) = (room.get_mut(..n), from.get(..n)) {
-            to.copy_from_slice(from);
+            copy(to, from);
         }
         self.len = plus(self.len, n);
         n
