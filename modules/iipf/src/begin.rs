@@ -105,21 +105,8 @@ impl<'a> Job<'a> {
             return Decision::pass(hit.entry.mark.load(Relaxed) | self.mark);
         }
         let exact = self.exact(&t);
-        let expected = self.expected(family, exact.as_ref().unwrap_or(&t));
-        let expected = match (expected, exact) {
-            (None, Some(exact)) if !self.out() => self.spoken_to(family, &exact).map(Ok),
-            (expected, _) => expected,
-        };
-        let mut t = match (&expected, exact) {
-            (Some(_), Some(exact)) => exact,
-            _ => t,
-        };
-        let trans = match (expected, self.out()) {
-            (Some(trans), _) => trans,
-            (None, true) => self.outward(family, t),
-            (None, false) => self.inward(family, t),
-        };
-        match trans {
+        let mut t = t;
+        match self.way(family, &mut t, exact) {
             Ok(mut trans) => {
                 let own = self.rules.rule(trans.rule);
                 let nat = own.is_some_and(|r| r.rec.action == abi::IIPF_ACT_NAT);
@@ -147,6 +134,33 @@ impl<'a> Job<'a> {
                 d
             }
         }
+    }
+
+    /// What the packet is translated to. `t` becomes the exact name of one that was expected.
+    #[inline(never)]
+    fn way<const N: usize>(
+        &mut self,
+        family: &Family<N>,
+        t: &mut Tuple,
+        exact: Option<Tuple>,
+    ) -> Result<Trans, Drop>
+    where
+        [u64; N]: Packed,
+    {
+        if let Some(expected) = self.expected(family, exact.as_ref().unwrap_or(t)) {
+            *t = exact.unwrap_or(*t);
+            return expected;
+        }
+        if self.out() {
+            return self.outward(family, *t);
+        }
+        if let Some(exact) = exact
+            && let Some(trans) = self.spoken_to(family, &exact)
+        {
+            *t = exact;
+            return Ok(trans);
+        }
+        self.inward(family, *t)
     }
 
     /// Asks the filter about a packet that nothing translates.
