@@ -11,7 +11,6 @@ use kern::mem::KVec;
 use crate::error::Refused;
 use crate::key::Key;
 use crate::rec::DIMS;
-use crate::search::Index;
 use crate::sweep::Rules;
 use crate::sweep::Sweeper;
 use crate::tree::Branch;
@@ -67,7 +66,7 @@ struct Score {
 pub struct Builder<'r, A> {
     rules: Rules<'r, A>,
     sweeper: Sweeper<A>,
-    forest: Forest<A>,
+    forest: &'r mut Forest<A>,
     /// Lists of the jobs, those of the newest on top.
     pool: KVec<u32>,
     jobs: KVec<Job>,
@@ -91,13 +90,14 @@ impl<'r, A: Key> Builder<'r, A> {
     pub fn new<C: MaySleep>(
         cx: &mut C,
         rules: Rules<'r, A>,
+        forest: &'r mut Forest<A>,
         most_bytes: usize,
     ) -> Result<Self, Refused> {
         let n = rules.ranges.len();
         Ok(Builder {
             rules,
             sweeper: Sweeper::new(cx, n)?,
-            forest: Forest::new(),
+            forest,
             pool: KVec::new(),
             jobs: KVec::new(),
             same: KVec::new(),
@@ -105,27 +105,6 @@ impl<'r, A: Key> Builder<'r, A> {
             listed: 0,
             most_listed: n.saturating_mul(LISTS).saturating_add(LISTS_SOME),
             most_bytes,
-        })
-    }
-
-    /// The forest, without room to grow.
-    pub fn finish<C: MaySleep>(self, cx: &mut C) -> Result<Forest<A>, Refused> {
-        let Forest {
-            nodes,
-            keys,
-            kids,
-            lists,
-            index,
-        } = self.forest;
-        Ok(Forest {
-            nodes: exact(cx, nodes)?,
-            keys: exact(cx, keys)?,
-            kids: exact(cx, kids)?,
-            lists: exact(cx, lists)?,
-            index: Index {
-                entries: exact(cx, index.entries)?,
-                deeper: exact(cx, index.deeper)?,
-            },
         })
     }
 
@@ -221,6 +200,7 @@ impl<'r, A: Key> Builder<'r, A> {
     }
 
     /// The dimension to split by; `None` when none helps.
+    #[inline(never)]
     fn best_split<C: MaySleep>(
         &mut self,
         cx: &mut C,
@@ -335,6 +315,7 @@ impl<'r, A: Key> Builder<'r, A> {
         }
     }
 
+    #[inline(never)]
     fn split<C: MaySleep>(
         &mut self,
         cx: &mut C,
@@ -456,15 +437,6 @@ impl<'r, A: Key> Builder<'r, A> {
         })?;
         refused.map_or(Ok(()), Err)
     }
-}
-
-/// A copy that has no room to grow; the original is freed.
-pub fn exact<T: Copy, C: MaySleep>(cx: &mut C, from: KVec<T>) -> Result<KVec<T>, Refused> {
-    let mut to = KVec::with_capacity(cx, from.len())?;
-    for x in from.iter() {
-        to.push(cx, *x)?;
-    }
-    Ok(to)
 }
 
 /// 16 times the binary logarithm, roughly.

@@ -12,7 +12,7 @@ const SLOTS: usize = 256;
 /// The classes.
 pub struct Classes {
     /// The class of each slot.
-    class: [u8; SLOTS],
+    class: KVec<u8>,
     /// A slot of each class.
     slots: KVec<u8>,
 }
@@ -34,18 +34,15 @@ impl Classes {
             }
         }
         sets.truncate(kept);
-        let mut class = [0u8; SLOTS];
+        let mut class = KVec::from_fn(cx, SLOTS, |_| 0)?;
+        let mut numbers = KVec::from_fn(cx, SLOTS, |_| [None; 2])?;
         for set in sets.iter() {
-            refine(&mut class, set);
+            refine(&mut class, &mut numbers, set);
         }
         let mut slots = KVec::new();
-        let mut seen = [false; SLOTS];
         // Classes are numbered in the order of their first slots.
-        for (slot, c) in (0u8..=255).zip(class) {
-            if let Some(seen) = seen.get_mut(usize::from(c))
-                && !*seen
-            {
-                *seen = true;
+        for (slot, c) in (0u8..=255).zip(class.iter()) {
+            if usize::from(*c) == slots.len() {
                 slots.push(cx, slot)?;
             }
         }
@@ -69,8 +66,8 @@ impl Classes {
         by_class: &[T],
     ) -> Result<KVec<T>, Refused> {
         let mut v = KVec::with_capacity(cx, SLOTS)?;
-        for c in self.class {
-            if let Some(x) = by_class.get(usize::from(c)) {
+        for c in self.class.iter() {
+            if let Some(x) = by_class.get(usize::from(*c)) {
                 v.push(cx, *x)?;
             }
         }
@@ -78,9 +75,12 @@ impl Classes {
     }
 }
 
+/// The number of the part of a class that a set has not, and of the part that it has.
+type Numbers = [Option<u8>; 2];
+
 /// Splits each class that `set` has only a part of, numbering them by their first slots.
-fn refine(class: &mut [u8; SLOTS], set: &IfSet) {
-    let mut numbers = [[None; 2]; SLOTS];
+fn refine(class: &mut [u8], numbers: &mut [Numbers], set: &IfSet) {
+    numbers.fill([None; 2]);
     let mut next = 0u8;
     for (slot, c) in (0u8..=255).zip(class.iter_mut()) {
         let pair = numbers.get_mut(usize::from(*c));

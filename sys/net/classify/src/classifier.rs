@@ -2,11 +2,14 @@
 //! The compiled rules.
 
 use kern::cx::MaySleep;
+use kern::mem::KBox;
 use kern::mem::KVec;
 
+use crate::compile::Source;
 use crate::error::Refused;
 use crate::fields::Af;
 use crate::fields::Fields;
+use crate::key::Key;
 use crate::order::order;
 use crate::program::Program;
 use crate::rule::Anchor;
@@ -26,15 +29,14 @@ impl Default for Limits {
     }
 }
 
-/// Rules, compiled.
+/// Rules, compiled; there is no program where no rule can match.
 pub struct Classifier {
-    v4: Program<u32>,
-    v6: Program<u128>,
-    notes_v4: Program<u32>,
-    notes_v6: Program<u128>,
+    v4: Option<KBox<Program<u32>>>,
+    v6: Option<KBox<Program<u128>>>,
+    notes_v4: Option<KBox<Program<u32>>>,
+    notes_v6: Option<KBox<Program<u128>>>,
     /// For each rule the number of the first one that is not looked at once it has decided.
     stops: KVec<u32>,
-    any_notes: bool,
 }
 
 impl Classifier {
@@ -42,6 +44,7 @@ impl Classifier {
     ///
     /// # Errors
     /// Which limit they exceed; see [`Refused`].
+    #[inline(never)]
     pub fn build<C: MaySleep>(
         cx: &mut C,
         rules: &[Rule],
@@ -49,13 +52,19 @@ impl Classifier {
         limits: &Limits,
     ) -> Result<Self, Refused> {
         let order = order(cx, rules, anchors)?;
-        let (deciding, notes, most) = (&order.deciding, &order.notes, limits.bytes);
+        let source = |order, all| Source {
+            rules,
+            anchors,
+            order,
+            all,
+            most_bytes: limits.bytes,
+        };
+        let (deciding, notes) = (source(&order.deciding, false), source(&order.notes, true));
         let built = Classifier {
-            v4: Program::build(cx, rules, anchors, deciding, false, most)?,
-            v6: Program::build(cx, rules, anchors, deciding, false, most)?,
-            notes_v4: Program::build(cx, rules, anchors, notes, true, most)?,
-            notes_v6: Program::build(cx, rules, anchors, notes, true, most)?,
-            any_notes: !notes.is_empty(),
+            v4: deciding.program(cx)?,
+            v6: deciding.program(cx)?,
+            notes_v4: notes.program(cx)?,
+            notes_v6: notes.program(cx)?,
             stops: order.stops,
         };
         if built.bytes() > limits.bytes {
@@ -82,8 +91,8 @@ impl Classifier {
         accept: impl FnMut(u32) -> bool,
     ) -> Option<u32> {
         let found = match f.af {
-            Af::V4 => self.v4.find(f, tables, 0, accept),
-            Af::V6 => self.v6.find(f, tables, 0, accept),
+            Af::V4 => self.v4.as_ref()?.find(f, tables, 0, accept),
+            Af::V6 => self.v6.as_ref()?.find(f, tables, 0, accept),
         };
         found.map(|(number, _)| number)
     }
@@ -97,26 +106,14 @@ impl Classifier {
         f: &Fields,
         tables: &impl Tables,
         decided: Option<u32>,
-        mut each: impl FnMut(u32),
+        each: impl FnMut(u32),
     ) {
-        if !self.any_notes {
-            return;
-        }
         let stop = decided.and_then(|n| self.stops.get(n as usize));
         let stop = stop.copied().unwrap_or(u32::MAX);
-        let mut floor = 0;
-        loop {
-            let found = match f.af {
-                Af::V4 => self.notes_v4.find(f, tables, floor, |_| true),
-                Af::V6 => self.notes_v6.find(f, tables, floor, |_| true),
-            };
-            match found {
-                Some((number, rank)) if number < stop => {
-                    each(number);
-                    floor = rank + 1;
-                }
-                _ => return,
-            }
+        match (f.af, &self.notes_v4, &self.notes_v6) {
+            (Af::V4, Some(notes), _) => notes.each(f, tables, stop, each),
+            (Af::V6, _, Some(notes)) => notes.each(f, tables, stop, each),
+            _ => {}
         }
     }
 
@@ -132,11 +129,14 @@ impl Classifier {
 
     /// Bytes that the compiled rules take.
     pub fn bytes(&self) -> usize {
+        fn of<A: Key>(program: &Option<KBox<Program<A>>>) -> usize {
+            program.as_ref().map_or(0, |p| p.bytes())
+        }
         size_of::<Self>()
-            + self.v4.bytes()
-            + self.v6.bytes()
-            + self.notes_v4.bytes()
-            + self.notes_v6.bytes()
+            + of(&self.v4)
+            + of(&self.v6)
+            + of(&self.notes_v4)
+            + of(&self.notes_v6)
             + size_of_val::<[_]>(&self.stops)
     }
 }

@@ -36,7 +36,6 @@ use crate::rule::Rule;
 pub type Ranges<A> = [(A, A); DIMS];
 
 /// A rule for one family.
-#[derive(Clone, Copy)]
 pub struct Flat<A> {
     pub rec: Rec<A>,
     pub ranges: Ranges<A>,
@@ -58,96 +57,100 @@ pub fn full<A: Key>(dim: usize) -> (A, A) {
     (A::ZERO, max)
 }
 
-/// What a match asks of each dimension, the rest as flags.
-struct Parts<A> {
-    ranges: Ranges<A>,
-    flags: u16,
-    src: (A, A),
-    dst: (A, A),
-}
-
-/// An address: its range for the tree, the one for the record and flags; `None`: matches nothing.
-fn address<A: Key>(m: &AddrMatch, not: u16, table: u16, table_not: u16) -> ((A, A), (A, A), u16) {
-    let any = full(SRC);
+/// The addresses that are named, negated or not.
+fn named<A: Key>(m: &AddrMatch) -> (A, A) {
     // What holds nothing, in a record.
     let never = (A::MAX, A::ZERO);
-    match (m.addr, m.not) {
-        (Addr::Any, false) => (any, any, 0),
-        (Addr::Any, true) => (never, never, 0),
-        (Addr::Table(_), n) => (any, any, if n { table | table_not } else { table }),
-        (Addr::Range(lo, hi), n) => {
-            let range = if lo > hi || lo > A::MAX.wide() {
-                never
-            } else {
-                (A::cut(lo), A::cut(hi.min(A::MAX.wide())))
-            };
-            if n {
-                (any, range, not)
-            } else {
-                (range, range, 0)
-            }
-        }
+    match m.addr {
+        Addr::Any if m.not => never,
+        Addr::Any | Addr::Table(_) => full(SRC),
+        Addr::Range(lo, hi) if lo > hi || lo > A::MAX.wide() => never,
+        Addr::Range(lo, hi) => (A::cut(lo), A::cut(hi.min(A::MAX.wide()))),
     }
 }
 
-fn ports<A: Key>(dim: usize, p: &Ports, not: u16) -> ((A, A), u16) {
+/// Those that a tree can be asked for.
+fn address<A: Key>(m: &AddrMatch) -> (A, A) {
+    match m.addr {
+        Addr::Range(..) if m.not => full(SRC),
+        _ => named(m),
+    }
+}
+
+fn ports<A: Key>(dim: usize, p: &Ports) -> (A, A) {
     if p.not {
-        (full(dim), not)
+        full(dim)
     } else {
-        ((A::from(p.lo), A::from(p.hi)), 0)
+        (A::from(p.lo), A::from(p.hi))
     }
 }
 
-impl<A: Key> Parts<A> {
-    fn new(m: &Match) -> Self {
-        let (tree_src, src, src_flags) = address(&m.src, SRC_NOT, SRC_TABLE, SRC_TABLE_NOT);
-        let (tree_dst, dst, dst_flags) = address(&m.dst, DST_NOT, DST_TABLE, DST_TABLE_NOT);
-        let (sport, sport_flags) = ports(SPORT, &m.sport, SPORT_NOT);
-        let (dport, dport_flags) = ports(DPORT, &m.dport, DPORT_NOT);
-        let mut flags = src_flags | dst_flags | sport_flags | dport_flags;
-        let proto = m.proto.map_or(full(PROTO), |p| (A::from(p), A::from(p)));
-        let mark = if m.mark.1 == u32::MAX {
-            (A::from(m.mark.0), A::from(m.mark.0))
-        } else {
-            full(MARK)
-        };
-        if m.needs_transport() {
-            flags |= TRANSPORT;
-        }
-        let extra = m.tcp_flags != (0, 0) || m.icmp.is_some() || m.dscp.is_some();
-        if extra || m.frags & 7 != 7 || part_of_mark(m) {
-            flags |= EXTRA;
-        }
-        if m.maybe {
-            flags |= MAYBE;
-        }
-        Parts {
-            ranges: [tree_src, tree_dst, sport, dport, proto, mark],
-            flags,
-            src,
-            dst,
-        }
-    }
+/// What a match asks of each dimension, but for what [`flags`] say.
+#[inline(never)]
+fn ranges<A: Key>(m: &Match) -> Ranges<A> {
+    let mark = if m.mark.1 == u32::MAX {
+        (A::from(m.mark.0), A::from(m.mark.0))
+    } else {
+        full(MARK)
+    };
+    [
+        address(&m.src),
+        address(&m.dst),
+        ports(SPORT, &m.sport),
+        ports(DPORT, &m.dport),
+        m.proto.map_or(full(PROTO), |p| (A::from(p), A::from(p))),
+        mark,
+    ]
+}
 
-    fn rec(&self, m: &Match) -> Rec<A> {
-        let table = |a: Addr| if let Addr::Table(t) = a { t } else { 0 };
-        Rec {
-            src: self.src,
-            dst: self.dst,
-            mark: m.mark,
-            sport: (m.sport.lo, m.sport.hi),
-            dport: (m.dport.lo, m.dport.hi),
-            src_table: table(m.src.addr),
-            dst_table: table(m.dst.addr),
-            ifaces: 0,
-            guard: u16::MAX,
-            flags: self.flags,
-            tcp_flags: m.tcp_flags,
-            icmp: m.icmp,
-            proto: m.proto.map_or((0, u8::MAX), |p| (p, p)),
-            dscp: m.dscp,
-            frags: m.frags,
-        }
+/// What ranges do not say.
+fn flags(m: &Match) -> u16 {
+    let address = |m: &AddrMatch, not, table, table_not| match (m.addr, m.not) {
+        (Addr::Range(..), true) => not,
+        (Addr::Table(_), false) => table,
+        (Addr::Table(_), true) => table | table_not,
+        _ => 0,
+    };
+    let mut flags = address(&m.src, SRC_NOT, SRC_TABLE, SRC_TABLE_NOT)
+        | address(&m.dst, DST_NOT, DST_TABLE, DST_TABLE_NOT);
+    if m.sport.not {
+        flags |= SPORT_NOT;
+    }
+    if m.dport.not {
+        flags |= DPORT_NOT;
+    }
+    if m.needs_transport() {
+        flags |= TRANSPORT;
+    }
+    let extra = m.tcp_flags != (0, 0) || m.icmp.is_some() || m.dscp.is_some();
+    if extra || m.frags & 7 != 7 || part_of_mark(m) {
+        flags |= EXTRA;
+    }
+    if m.maybe {
+        flags |= MAYBE;
+    }
+    flags
+}
+
+#[inline(never)]
+fn rec<A: Key>(m: &Match) -> Rec<A> {
+    let table = |a: Addr| if let Addr::Table(t) = a { t } else { 0 };
+    Rec {
+        src: named(&m.src),
+        dst: named(&m.dst),
+        mark: m.mark,
+        sport: (m.sport.lo, m.sport.hi),
+        dport: (m.dport.lo, m.dport.hi),
+        src_table: table(m.src.addr),
+        dst_table: table(m.dst.addr),
+        ifaces: 0,
+        guard: u16::MAX,
+        flags: flags(m),
+        tcp_flags: m.tcp_flags,
+        icmp: m.icmp,
+        proto: m.proto.map_or((0, u8::MAX), |p| (p, p)),
+        dscp: m.dscp,
+        frags: m.frags,
     }
 }
 
@@ -162,57 +165,70 @@ fn dirs(m: &Match) -> u8 {
 
 /// The record of an anchor, for what its rules' ranges cannot say.
 pub fn guard<A: Key>(m: &Match) -> Rec<A> {
-    let mut rec = Parts::new(m).rec(m);
+    let mut rec = rec(m);
     // The caller is asked about rules.
     rec.flags &= !MAYBE;
     rec
 }
 
-/// A rule with the anchors around it, for one family; `None` when it cannot match there.
-pub fn flatten<A: Key>(rule: &Rule, anchors: &[Anchor]) -> Option<Flat<A>> {
-    let m = &rule.when;
-    let other_family = |m: &Match| m.af.is_some_and(|af| af != A::AF);
-    if other_family(m) {
-        return None;
-    }
-    let own = Parts::<A>::new(m);
-    let mut flat = Flat {
-        rec: own.rec(m),
-        ranges: own.ranges,
-        bounded: 0,
-        ifaces: m.ifaces,
-        dirs: dirs(m),
-    };
-    let mut at = rule.anchor;
-    while let Some(anchor) = at.and_then(|a| anchors.get(usize::from(a))) {
-        if other_family(&anchor.when) {
-            return None;
+impl<A: Key> Flat<A> {
+    /// A rule, for one family.
+    #[inline(never)]
+    pub fn of(rule: &Rule) -> Self {
+        let m = &rule.when;
+        Flat {
+            rec: rec(m),
+            ranges: ranges(m),
+            bounded: 0,
+            ifaces: m.ifaces,
+            dirs: dirs(m),
         }
-        let around = Parts::<A>::new(&anchor.when);
-        flat.dirs &= dirs(&anchor.when);
-        flat.ifaces = flat.ifaces.and(anchor.when.ifaces);
-        let flags = around.flags & !MAYBE;
-        let mut narrows = 0u16;
-        for (dim, (have, more)) in flat.ranges.iter_mut().zip(&around.ranges).enumerate() {
-            if *more != full(dim) {
-                narrows |= 1 << dim;
+    }
+
+    /// Adds the anchors around it; false when it cannot match in this family.
+    #[inline(never)]
+    pub fn put_in(&mut self, rule: &Rule, anchors: &[Anchor]) -> bool {
+        let other_family = |m: &Match| m.af.is_some_and(|af| af != A::AF);
+        if other_family(&rule.when) {
+            return false;
+        }
+        let own = self.rec.flags;
+        let mut at = rule.anchor;
+        while let Some(anchor) = at.and_then(|a| anchors.get(usize::from(a))) {
+            if other_family(&anchor.when) {
+                return false;
             }
-            *have = (have.0.max(more.0), have.1.min(more.1));
+            around(self, &rule.when, own, &anchor.when);
+            at = anchor.parent;
         }
-        // The NOT flags of a record stand at its dimensions' bits.
-        let twice = narrows & own.flags & 0xf != 0 || narrows & 1 << MARK != 0 && part_of_mark(m);
-        if flags & NOT_RANGES != 0 || twice {
-            flat.rec.flags |= GUARD;
+        if self.rec.flags & GUARD != 0 {
+            self.rec.guard = rule.anchor.unwrap_or(u16::MAX);
         }
-        flat.rec.flags |= flags & TRANSPORT;
-        at = anchor.parent;
+        merge(self);
+        let holds = self.ranges.iter().all(|(lo, hi)| lo <= hi);
+        holds && self.dirs != 0 && self.ifaces != IfSet::NONE
     }
-    if flat.rec.flags & GUARD != 0 {
-        flat.rec.guard = rule.anchor.unwrap_or(u16::MAX);
+}
+
+/// Adds what an anchor asks to what rule `m` does, whose own flags are `own`.
+fn around<A: Key>(flat: &mut Flat<A>, m: &Match, own: u16, anchor: &Match) {
+    flat.dirs &= dirs(anchor);
+    flat.ifaces = flat.ifaces.and(anchor.ifaces);
+    let flags = flags(anchor) & !MAYBE;
+    let mut narrows = 0u16;
+    let more = ranges(anchor);
+    for (dim, (have, more)) in flat.ranges.iter_mut().zip(&more).enumerate() {
+        if *more != full(dim) {
+            narrows |= 1 << dim;
+        }
+        *have = (have.0.max(more.0), have.1.min(more.1));
     }
-    merge(&mut flat);
-    let holds = flat.ranges.iter().all(|(lo, hi)| lo <= hi);
-    (holds && flat.dirs != 0 && flat.ifaces != IfSet::NONE).then_some(flat)
+    // The NOT flags of a record stand at its dimensions' bits.
+    let twice = narrows & own & 0xf != 0 || narrows & 1 << MARK != 0 && part_of_mark(m);
+    if flags & NOT_RANGES != 0 || twice {
+        flat.rec.flags |= GUARD;
+    }
+    flat.rec.flags |= flags & TRANSPORT;
 }
 
 /// Puts the ranges that anchors have narrowed into the record, and notes which are not full.

@@ -24,6 +24,7 @@
 mod build;
 mod classes;
 mod classifier;
+mod compile;
 mod error;
 mod fields;
 mod flatten;

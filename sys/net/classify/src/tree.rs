@@ -6,6 +6,8 @@
 //! So a search goes on in two children, and leaves out the one whose best rule is worse than what
 //! it has found.
 
+use kern::cx::MaySleep;
+use kern::errno::Result;
 use kern::mem::KVec;
 
 use crate::key::Key;
@@ -61,6 +63,17 @@ pub struct Forest<A> {
     pub index: Index<A>,
 }
 
+/// Makes it a copy that has no room to grow.
+#[inline(never)]
+pub fn trim<T: Copy, C: MaySleep>(cx: &mut C, of: &mut KVec<T>) -> Result {
+    let mut to = KVec::with_capacity(cx, of.len())?;
+    for x in of.iter() {
+        to.push(cx, *x)?;
+    }
+    *of = to;
+    Ok(())
+}
+
 impl<A: Key> Forest<A> {
     pub const fn new() -> Self {
         Forest {
@@ -70,6 +83,16 @@ impl<A: Key> Forest<A> {
             lists: KVec::new(),
             index: Index::new(),
         }
+    }
+
+    /// Gives back the room to grow.
+    pub fn trim<C: MaySleep>(&mut self, cx: &mut C) -> Result {
+        trim(cx, &mut self.nodes)?;
+        trim(cx, &mut self.keys)?;
+        trim(cx, &mut self.kids)?;
+        trim(cx, &mut self.lists)?;
+        trim(cx, &mut self.index.entries)?;
+        trim(cx, &mut self.index.deeper)
     }
 
     /// Bytes in use.

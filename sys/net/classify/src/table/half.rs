@@ -127,17 +127,25 @@ pub struct Tally {
     pub used: usize,
     /// Entries with a time to end.
     pub expiring: usize,
-    by_length: [u32; 129],
+    /// Entries of each length.
+    by_length: KVec<u32>,
 }
 
 impl Tally {
-    pub const fn new() -> Self {
-        Tally {
+    /// For prefixes of up to `bits` bits.
+    pub fn new<C: MaySleep>(cx: &mut C, bits: usize) -> Result<Self> {
+        Ok(Tally {
             live: 0,
             used: 0,
             expiring: 0,
-            by_length: [0; 129],
-        }
+            by_length: KVec::from_fn(cx, bits + 1, |_| 0)?,
+        })
+    }
+
+    /// There are none any more.
+    pub fn clear(&mut self) {
+        (self.live, self.used, self.expiring) = (0, 0, 0);
+        self.by_length.fill(0);
     }
 
     /// Slots for one more entry, when those there do not do: a quarter to a half of them in use.
@@ -397,7 +405,7 @@ impl<const W: usize> Half<W> {
 
     /// Puts what is in `old` into this one, without counts.
     pub fn copy(&self, tally: &mut Tally, old: &Self) {
-        *tally = Tally::new();
+        tally.clear();
         for at in 0..old.slots() {
             if let Some(e) = old.entry(at) {
                 self.put(tally, &e.prefix, e.not, e.expires, e.since);

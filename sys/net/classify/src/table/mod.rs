@@ -121,8 +121,8 @@ impl AddrTable {
         misc::random(&mut random);
         let random = u128::from_ne_bytes(random);
         let writer = Writer {
-            v4: Tally::new(),
-            v6: Tally::new(),
+            v4: Tally::new(cx, 32)?,
+            v6: Tally::new(cx, 128)?,
             swept: (Af::V4, 0),
         };
         Ok(AddrTable {
@@ -359,8 +359,8 @@ impl AddrTable {
     pub fn clear<C: MayDrain>(&self, cx: &mut C) -> usize {
         let mut w = self.writer.lock(cx);
         let n = w.v4.live + w.v6.live;
-        w.v4 = Tally::new();
-        w.v6 = Tally::new();
+        w.v4.clear();
+        w.v6.clear();
         drop(self.v4.replace(cx, None));
         drop(self.v6.replace(cx, None));
         n
