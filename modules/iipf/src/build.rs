@@ -11,12 +11,11 @@ use classify::Limits;
 use classify::Match;
 use classify::Rule as Condition;
 use classify::TableConfig;
-use flow::timeouts::Class;
-use flow::timeouts::Timeouts;
 use iipf_abi as abi;
 use kern::cx::MayDrain;
 use kern::cx::MaySleep;
 use kern::mem::KArc;
+use kern::mem::KBox;
 use kern::mem::KVec;
 use kern::passive::Passive;
 use kern::passive::Value;
@@ -38,6 +37,7 @@ use crate::ruleset::Rule;
 use crate::ruleset::RuleStats;
 use crate::ruleset::Ruleset;
 use crate::ruleset::Searched;
+use crate::timeouts::all_timeouts;
 
 /// Entries of a table of an interface's addresses.
 const DYNAMIC_MAX: u32 = 65_536;
@@ -63,13 +63,10 @@ pub(crate) fn build<C: MayDrain>(
     load: &mut Load,
     heir: Heir<'_>,
 ) -> Result<Value<Ruleset>, Wrong> {
-    let options =
-        *load
-            .options
-            .first()
-            .ok_or(Wrong::new(abi::IIPF_LE_MISSING, abi::IIPF_KIND_OPTIONS, 0))?;
-    let timeouts = all_timeouts(cx, load, &options)?;
-    check_limits(load, &options)?;
+    let missing = || Wrong::new(abi::IIPF_LE_MISSING, abi::IIPF_KIND_OPTIONS, 0);
+    let options = load.options.first().ok_or_else(missing)?;
+    let timeouts = all_timeouts(cx, load, options)?;
+    check_limits(load, options)?;
     check_records(load)?;
     let mut conditions = Conditions {
         load,
@@ -77,23 +74,10 @@ pub(crate) fn build<C: MayDrain>(
     };
     let mut when = KVec::new();
     for (i, rule) in load.rules.iter().enumerate() {
-        let at = |error| Wrong::new(error, abi::IIPF_KIND_RULE, i);
-        check_rule(load, rule).map_err(at)?;
-        // As it is written it must be right, too.
-        let mut m = conditions.of(cx, &rule.m).map_err(at)?;
-        if rule.action == abi::IIPF_ACT_RDR {
-            m = conditions.of(cx, &anywhere(rule)).map_err(at)?;
-        }
-        when.push(cx, m).map_err(|_| at(NO_MEMORY))?;
+        condition(cx, load, &mut conditions, rule, &mut when)
+            .map_err(|error| Wrong::new(error, abi::IIPF_KIND_RULE, i))?;
     }
-    let mut pools = KVec::new();
-    for (i, rule) in load.rules.iter().enumerate() {
-        let at = |error| Wrong::new(error, abi::IIPF_KIND_RULE, i);
-        if rule.nat.pool != 0 {
-            let pool = pool(cx, load, rule, i, &pools).map_err(at)?;
-            pools.push(cx, pool).map_err(|_| at(NO_MEMORY))?;
-        }
-    }
+    let pools = all_pools(cx, load)?;
     let filter = searched(
         cx,
         load,
@@ -122,57 +106,21 @@ pub(crate) fn build<C: MayDrain>(
         abi::IIPF_ACT_NPTV6,
     ];
     let binat = searched(cx, load, &when, &both, false)?;
-    for (i, rule) in load.rules.iter().enumerate() {
+    for (i, (rule, slot)) in load.rules.iter().zip(when.iter_mut()).enumerate() {
         if both.contains(&rule.action) {
-            let at = |error| Wrong::new(error, abi::IIPF_KIND_RULE, i);
-            let turned = turned(cx, load, &mut conditions, rule).map_err(at)?;
-            if let Some(slot) = when.get_mut(i) {
-                *slot = turned;
-            }
+            turned(cx, load, &mut conditions, rule, slot)
+                .map_err(|error| Wrong::new(error, abi::IIPF_KIND_RULE, i))?;
         }
     }
     let binat_in = searched(cx, load, &when, &both, false)?;
     let none = |_| Wrong::new(NO_MEMORY, abi::IIPF_KIND_RULE, 0);
-    let mut dynamic = KVec::new();
-    for source in conditions.sources.iter() {
-        let config = TableConfig {
-            max: DYNAMIC_MAX,
-            counters: false,
-        };
-        let one = Dynamic {
-            iface: source.iface,
-            part: source.part,
-            af: source.af,
-            table: AddrTable::new(cx, config).map_err(none)?,
-        };
-        dynamic.push(cx, one).map_err(none)?;
-    }
-    let mut rules = KVec::with_capacity(cx, load.rules.len()).map_err(none)?;
-    for (i, (rec, stats)) in load.rules.iter().zip(heir.stats).enumerate() {
-        let pool = pools.iter().position(|p: &Pool| p.rule as usize == i);
-        let rule = Rule {
-            rec: *rec,
-            stats: stats.clone(),
-            pool: pool.and_then(|p| u32::try_from(p).ok()),
-            npt: npt(load, rec),
-        };
-        rules.push(cx, rule).map_err(none)?;
-    }
-    let mut ifaces = KVec::new();
-    for rec in load.ifaces.iter() {
-        ifaces.push(cx, *rec).map_err(none)?;
-    }
-    let live = Live {
-        ifs: Passive::empty(),
-        ifaces,
-        named: heir.named,
-        dynamic,
-        pools,
-        pool_recs: core::mem::take(&mut load.pools),
-    };
+    let dynamic = all_dynamic(cx, &conditions).map_err(none)?;
+    let rules = all_rules(cx, load, heir.stats, &pools).map_err(none)?;
+    let live = live(cx, load, heir.named, dynamic, pools).map_err(none)?;
+    let options = load.options.pop().ok_or_else(missing)?;
     let ruleset = Ruleset {
         generation: heir.generation,
-        live: KArc::new(cx, live).map_err(none)?,
+        live,
         filter,
         notes,
         nat,
@@ -192,6 +140,107 @@ pub(crate) fn build<C: MayDrain>(
     Value::new(cx, ruleset).map_err(none)
 }
 
+/// What a rule asks, as the classifier has it, behind those of the rules before it.
+#[inline(never)]
+fn condition<C: MaySleep>(
+    cx: &mut C,
+    load: &Load,
+    conditions: &mut Conditions<'_>,
+    rule: &abi::RuleRec,
+    when: &mut KVec<Match>,
+) -> Result<(), u32> {
+    check_rule(load, rule)?;
+    // As it is written it must be right, too.
+    let mut m = conditions.of(cx, &rule.m)?;
+    if rule.action == abi::IIPF_ACT_RDR {
+        m = conditions.of(cx, &anywhere(rule))?;
+    }
+    when.push(cx, m).map_err(|_| NO_MEMORY)
+}
+
+/// The pools of all rules that have one.
+#[inline(never)]
+fn all_pools<C: MaySleep>(cx: &mut C, load: &Load) -> Result<KVec<Pool>, Wrong> {
+    let mut pools = KVec::new();
+    for (i, rule) in load.rules.iter().enumerate() {
+        let at = |error| Wrong::new(error, abi::IIPF_KIND_RULE, i);
+        if rule.nat.pool != 0 {
+            let pool = pool(cx, load, rule, i, &pools).map_err(at)?;
+            pools.push(cx, pool).map_err(|_| at(NO_MEMORY))?;
+        }
+    }
+    Ok(pools)
+}
+
+/// Empty tables for the addresses that the rules take from interfaces.
+#[inline(never)]
+fn all_dynamic<C: MaySleep>(
+    cx: &mut C,
+    conditions: &Conditions<'_>,
+) -> kern::errno::Result<KVec<Dynamic>> {
+    let mut dynamic = KVec::new();
+    for source in conditions.sources.iter() {
+        let config = TableConfig {
+            max: DYNAMIC_MAX,
+            counters: false,
+        };
+        let one = Dynamic {
+            iface: source.iface,
+            part: source.part,
+            af: source.af,
+            table: AddrTable::new(cx, config)?,
+        };
+        dynamic.push(cx, one)?;
+    }
+    Ok(dynamic)
+}
+
+/// The rules with their counters and pools.
+#[inline(never)]
+fn all_rules<C: MaySleep>(
+    cx: &mut C,
+    load: &Load,
+    stats: &[KArc<RuleStats>],
+    pools: &[Pool],
+) -> kern::errno::Result<KVec<Rule>> {
+    let mut rules = KVec::with_capacity(cx, load.rules.len())?;
+    for (i, (rec, stats)) in load.rules.iter().zip(stats).enumerate() {
+        let pool = pools.iter().position(|p| p.rule as usize == i);
+        let rule = Rule {
+            rec: *rec,
+            stats: stats.clone(),
+            pool: pool.and_then(|p| u32::try_from(p).ok()),
+            npt: npt(load, rec),
+        };
+        rules.push(cx, rule)?;
+    }
+    Ok(rules)
+}
+
+/// What the rules name of the world, not looked at yet.
+#[inline(never)]
+fn live<C: MaySleep>(
+    cx: &mut C,
+    load: &mut Load,
+    named: KVec<KArc<Named>>,
+    dynamic: KVec<Dynamic>,
+    pools: KVec<Pool>,
+) -> kern::errno::Result<KArc<Live>> {
+    let mut ifaces = KVec::with_capacity(cx, load.ifaces.len())?;
+    for rec in load.ifaces.iter() {
+        ifaces.push(cx, *rec)?;
+    }
+    let live = Live {
+        ifs: Passive::empty(),
+        ifaces,
+        named,
+        dynamic,
+        pools,
+        pool_recs: core::mem::take(&mut load.pools),
+    };
+    KArc::new(cx, live)
+}
+
 /// A classifier over the rules of some actions: by priority, or in order.
 #[inline(never)]
 fn searched<C: MaySleep>(
@@ -200,7 +249,7 @@ fn searched<C: MaySleep>(
     when: &[Match],
     actions: &[u8],
     by_prio: bool,
-) -> Result<Searched, Wrong> {
+) -> Result<KBox<Searched>, Wrong> {
     let wrong = |error| Wrong::new(error, abi::IIPF_KIND_RULE, 0);
     let mut rules: KVec<u32> = KVec::new();
     for (i, rule) in load.rules.iter().enumerate() {
@@ -238,7 +287,7 @@ fn searched<C: MaySleep>(
             _ => abi::IIPF_LE_COMPLEX,
         })
     })?;
-    Ok(Searched { classifier, rules })
+    KBox::new(cx, Searched { classifier, rules }).map_err(|_| wrong(NO_MEMORY))
 }
 
 /// A rule's conditions, on whatever interface if it turns packets round.
@@ -252,12 +301,14 @@ fn anywhere(rule: &abi::RuleRec) -> abi::MatchRec {
 }
 
 /// The conditions of a binat rule for packets that come in.
+#[inline(never)]
 fn turned<C: MaySleep>(
     cx: &mut C,
     load: &Load,
     conditions: &mut Conditions<'_>,
     rule: &abi::RuleRec,
-) -> Result<Match, u32> {
+    to: &mut Match,
+) -> Result<(), u32> {
     let mut m = anywhere(rule);
     core::mem::swap(&mut m.src, &mut m.dst);
     core::mem::swap(&mut m.sport, &mut m.dport);
@@ -278,7 +329,8 @@ fn turned<C: MaySleep>(
             hi: rec.hi,
         };
     }
-    conditions.of(cx, &m)
+    *to = conditions.of(cx, &m)?;
+    Ok(())
 }
 
 fn npt(load: &Load, rule: &abi::RuleRec) -> Option<Npt> {
@@ -362,101 +414,4 @@ fn pool<C: MaySleep>(
             range => range,
         },
     })
-}
-
-/// The global timeouts, then those of records, each on top of the global ones.
-fn all_timeouts<C: MaySleep>(
-    cx: &mut C,
-    load: &Load,
-    options: &abi::OptionsRec,
-) -> Result<KVec<Timeouts>, Wrong> {
-    let wrong = |kind, i| move |error| Wrong::new(error, kind, i);
-    let mut base = Timeouts::new();
-    base.set(Class::Mapping, crate::worker::MAP_IDLE);
-    let global = timeouts(&base, &options.timeouts);
-    let global = global.map_err(wrong(abi::IIPF_KIND_OPTIONS, 0))?;
-    let mut all = KVec::new();
-    let full = |_| Wrong::new(NO_MEMORY, abi::IIPF_KIND_TIMEOUTS, 0);
-    all.push(cx, global).map_err(full)?;
-    for (i, rec) in load.timeouts.iter().enumerate() {
-        let one = timeouts(&global, rec).map_err(wrong(abi::IIPF_KIND_TIMEOUTS, i))?;
-        all.push(cx, one).map_err(full)?;
-    }
-    Ok(all)
-}
-
-/// Where each `IIPF_TM_*` goes.
-const CLASSES: [(usize, &[Class]); 18] = [
-    (abi::IIPF_TM_TCP_FIRST, &[Class::TcpFirst]),
-    (abi::IIPF_TM_TCP_OPENING, &[Class::TcpOpening]),
-    (abi::IIPF_TM_TCP_ESTABLISHED, &[Class::TcpEstablished]),
-    (abi::IIPF_TM_TCP_CLOSING, &[Class::TcpClosing]),
-    (abi::IIPF_TM_TCP_FINWAIT, &[Class::TcpFinWait]),
-    (abi::IIPF_TM_TCP_CLOSED, &[Class::TcpClosed]),
-    (abi::IIPF_TM_UDP_FIRST, &[Class::UdpFirst]),
-    (abi::IIPF_TM_UDP_SINGLE, &[Class::UdpSingle]),
-    (abi::IIPF_TM_UDP_MULTIPLE, &[Class::UdpMultiple]),
-    (abi::IIPF_TM_ICMP_FIRST, &[Class::IcmpFirst]),
-    (abi::IIPF_TM_ICMP_REPLY, &[Class::IcmpMultiple]),
-    (abi::IIPF_TM_OTHER_FIRST, &[Class::OtherFirst]),
-    (abi::IIPF_TM_OTHER_SINGLE, &[Class::OtherSingle]),
-    (abi::IIPF_TM_OTHER_MULTIPLE, &[Class::OtherMultiple]),
-    (
-        abi::IIPF_TM_GRE,
-        &[Class::TunnelFirst, Class::TunnelMultiple],
-    ),
-    (abi::IIPF_TM_ESP, &[]),
-    (abi::IIPF_TM_FRAG, &[Class::Fragment]),
-    (abi::IIPF_TM_MAPPING, &[Class::Mapping]),
-];
-
-/// As records have it, with the defaults put in.
-pub(crate) fn timeouts_rec(t: &Timeouts) -> abi::TimeoutsRec {
-    let mut rec = abi::TimeoutsRec::default();
-    let mut put = |i: usize, value: u32| {
-        if let Some(slot) = rec.values.get_mut(i) {
-            *slot = value;
-        }
-    };
-    for (i, classes) in &CLASSES {
-        if let Some(class) = classes.last() {
-            put(*i, t.get(*class));
-        }
-    }
-    let (start, end) = t.adaptive();
-    put(abi::IIPF_TM_ESP, t.get(Class::TunnelMultiple));
-    put(abi::IIPF_TM_SRC_TRACK, crate::worker::SOURCE_IDLE);
-    put(abi::IIPF_TM_BLOCK, 0);
-    put(abi::IIPF_TM_INTERVAL, crate::worker::TICK / 1_000);
-    put(abi::IIPF_TM_ADAPTIVE_START, start);
-    put(abi::IIPF_TM_ADAPTIVE_END, end);
-    rec
-}
-
-fn timeouts(base: &Timeouts, rec: &abi::TimeoutsRec) -> Result<Timeouts, u32> {
-    let get = |i: usize| {
-        rec.values
-            .get(i)
-            .copied()
-            .filter(|&v| v != abi::IIPF_TM_DEFAULT)
-    };
-    let mut t = *base;
-    for &(i, classes) in &CLASSES {
-        let Some(secs) = get(i) else { continue };
-        if secs > abi::IIPF_TM_MAX {
-            return Err(abi::IIPF_LE_VALUE);
-        }
-        for &class in classes {
-            t.set(class, secs);
-        }
-    }
-    let (start, end) = base.adaptive();
-    let start = get(abi::IIPF_TM_ADAPTIVE_START).unwrap_or(start);
-    let end = get(abi::IIPF_TM_ADAPTIVE_END).unwrap_or(end);
-    if start == 0 {
-        t.adapt(0, 0).map_err(|_| abi::IIPF_LE_CONFLICT)?;
-    } else {
-        t.adapt(start, end).map_err(|_| abi::IIPF_LE_CONFLICT)?;
-    }
-    Ok(t)
 }

@@ -64,6 +64,7 @@ mod stats;
 mod step;
 mod sum;
 mod synproxy;
+mod timeouts;
 mod translate;
 mod watch;
 mod worker;

@@ -15,6 +15,7 @@ use iipf_abi as abi;
 use kabi::Name;
 use kern::epoch::Section;
 use kern::mem::KArc;
+use kern::mem::KBox;
 use kern::mem::KVec;
 use kern::passive::Passive;
 
@@ -164,16 +165,16 @@ pub(crate) struct Ruleset {
     pub generation: u64,
     pub live: KArc<Live>,
     /// Pass and block rules, by priority.
-    pub filter: Searched,
+    pub filter: KBox<Searched>,
     /// Match rules, in order.
-    pub notes: Searched,
+    pub notes: KBox<Searched>,
     /// nat and no nat rules.
-    pub nat: Searched,
+    pub nat: KBox<Searched>,
     /// rdr and no rdr rules.
-    pub rdr: Searched,
+    pub rdr: KBox<Searched>,
     /// binat and NPTv6 rules as they are written, and seen from outside.
-    pub binat: Searched,
-    pub binat_in: Searched,
+    pub binat: KBox<Searched>,
+    pub binat_in: KBox<Searched>,
     /// All, in order of their text.
     pub rules: KVec<Rule>,
     /// The global timeouts first, then those of records.

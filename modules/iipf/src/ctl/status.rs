@@ -10,12 +10,12 @@ use kern::cx::Thread;
 use kern::errno::Errno;
 use kern::errno::Result;
 
-use crate::build::timeouts_rec;
 use crate::ifmap::IfMap;
 use crate::ifmap::means;
 use crate::softc;
 use crate::softc::Iipf;
 use crate::stats::Ctr;
+use crate::timeouts::timeouts_rec;
 use flow::care::seconds;
 
 /// Limits when nothing says otherwise.
