@@ -246,7 +246,7 @@ impl Iipf {
             let iface = ifs
                 .and_then(|i| i.get(rx.ifindex))
                 .filter(|_| rx.dir == Dir::Out);
-            if let Some(rec) = rec.as_deref_mut() {
+            if let Some(rec) = rec {
                 rec.finish(&d, mark, iface.map_or("", |i| i.name.as_str()));
             }
             (d, rules.map_or(0, |r| r.generation))
