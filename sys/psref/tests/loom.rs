@@ -10,7 +10,7 @@
 
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicUsize, Ordering};
-use loom::sync::{Arc, RwLock};
+use loom::sync::{Arc, Mutex, RwLock};
 use loom::thread;
 use psref::table::{Place, Table, Target};
 
@@ -228,5 +228,80 @@ fn two_drainers() {
         writer(1, 0)();
         first.join().unwrap();
         assert_eq!(w.0.held(), 0);
+    });
+}
+
+/// A filter's ruleset and the map of interfaces that belongs to it, each published and replaced by
+/// itself, as iipf has them.
+struct Filter {
+    sections: RwLock<()>,
+    /// What writers hold: which ruleset runs.
+    config: Mutex<usize>,
+    rules: AtomicUsize,
+    alive: [Value; 2],
+    /// Of each ruleset: which of its maps is published, and the maps.
+    map: [AtomicUsize; 2],
+    maps: [[Value; 2]; 2],
+}
+
+impl Filter {
+    /// A packet: both are looked at in one section, and belong together.
+    fn packet(&self) -> usize {
+        let _section = self.sections.read().unwrap();
+        let rules = self.rules.load(Ordering::Acquire);
+        self.alive[rules].read();
+        let map = self.map[rules].load(Ordering::Acquire);
+        self.maps[rules][map].read();
+        rules
+    }
+
+    fn wait(&self) {
+        drop(self.sections.write().unwrap());
+    }
+
+    /// Another ruleset, with a map of its own; the old ones go.
+    fn load(&self) {
+        let mut running = self.config.lock().unwrap();
+        self.rules.store(1, Ordering::Release);
+        let old = std::mem::replace(&mut *running, 1);
+        self.wait();
+        self.alive[old].free();
+        self.maps[old][self.map[old].load(Ordering::Relaxed)].free();
+    }
+
+    /// The interfaces have changed: the running ruleset gets another map.
+    fn refresh(&self) {
+        let running = self.config.lock().unwrap();
+        self.map[*running].store(1, Ordering::Release);
+        self.wait();
+        self.maps[*running][0].free();
+    }
+}
+
+#[test]
+fn a_ruleset_is_replaced_while_its_interfaces_change() {
+    explore(|| {
+        let pair = || [Value::new(), Value::new()];
+        let filter = Arc::new(Filter {
+            sections: RwLock::new(()),
+            config: Mutex::new(0),
+            rules: AtomicUsize::new(0),
+            alive: pair(),
+            map: [AtomicUsize::new(0), AtomicUsize::new(0)],
+            maps: [pair(), pair()],
+        });
+        let refresher = thread::spawn({
+            let filter = filter.clone();
+            move || filter.refresh()
+        });
+        let packets = thread::spawn({
+            let filter = filter.clone();
+            move || [filter.packet(), filter.packet()]
+        });
+        filter.load();
+        let [first, second] = packets.join().unwrap();
+        assert!(first <= second, "a packet saw the rules of before again");
+        refresher.join().unwrap();
+        assert_eq!(filter.packet(), 1);
     });
 }

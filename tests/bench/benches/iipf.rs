@@ -114,7 +114,11 @@ impl Bed {
     fn packet(&self, i: u32) -> Mbuf {
         let source = i / PEERS;
         let host = format!("10.{}.{}.{}", source >> 16, source >> 8 & 255, source & 255);
-        let bytes = udp((&host, 5_000), (SERVER, 1_000 + (i % PEERS) as u16), &[0; 18]);
+        let bytes = udp(
+            (&host, 5_000),
+            (SERVER, 1_000 + (i % PEERS) as u16),
+            &[0; 18],
+        );
         let made = self.site.kernel.enter(|| Mbuf::from_bytes(&bytes));
         made.expect("memory")
     }
