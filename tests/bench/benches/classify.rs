@@ -229,6 +229,15 @@ fn nested(r: &mut Rng, af: Af, n: u64) -> Vec<Rule> {
     })
 }
 
+/// The same, the narrowest first.
+fn nested_narrow(r: &mut Rng, af: Af, n: u64) -> Vec<Rule> {
+    let mut rules = nested(r, af, n);
+    let last = rules.pop();
+    rules.reverse();
+    rules.extend(last);
+    rules
+}
+
 /// Each rule has a table, four in all, and a port.
 fn tables(r: &mut Rng, af: Af, n: u64) -> Vec<Rule> {
     each(r, af, n, |_, i| Match {
@@ -242,7 +251,7 @@ fn tables(r: &mut Rng, af: Af, n: u64) -> Vec<Rule> {
     })
 }
 
-const SHAPES: [(&str, Shape); 8] = [
+const SHAPES: [(&str, Shape); 9] = [
     ("sources", sources),
     ("dense sources", dense),
     ("pairs", pairs),
@@ -250,6 +259,7 @@ const SHAPES: [(&str, Shape); 8] = [
     ("port ranges", port_ranges),
     ("mixed", mixed),
     ("nested", nested),
+    ("nested, narrow first", nested_narrow),
     ("tables and ports", tables),
 ];
 

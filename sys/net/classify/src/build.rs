@@ -9,6 +9,7 @@ use kern::cx::MaySleep;
 use kern::mem::KVec;
 
 use crate::error::Refused;
+use crate::grid::Source;
 use crate::key::Key;
 use crate::rec::DIMS;
 use crate::sweep::Rules;
@@ -33,6 +34,13 @@ const COPIES_KEPT: u64 = 4;
 /// Lists in the making and made: this many times the rules, and some.
 const LISTS: usize = 64;
 const LISTS_SOME: usize = 1 << 16;
+
+/// From so many rules on, a grid is better than a split that leaves one in `WIDE` of them behind.
+const GRID: usize = 32;
+const WIDE: u64 = 2;
+/// Grids may take this many bytes for each rule, and this many in all.
+const GRIDS: usize = 4 << 10;
+const GRIDS_MOST: usize = 64 << 20;
 
 /// Where a branch is to be written.
 #[derive(Clone, Copy)]
@@ -60,6 +68,8 @@ struct Score {
     cost: u64,
     /// Rules in more intervals than this go to the wild child.
     widest: u32,
+    /// How many those are.
+    wide: u64,
 }
 
 /// The work of building one family's trees.
@@ -77,6 +87,8 @@ pub struct Builder<'r, A> {
     listed: usize,
     most_listed: usize,
     most_bytes: usize,
+    /// What grids may take yet.
+    grid_bytes: usize,
 }
 
 fn number(n: usize) -> Result<u32, Refused> {
@@ -105,6 +117,7 @@ impl<'r, A: Key> Builder<'r, A> {
             listed: 0,
             most_listed: n.saturating_mul(LISTS).saturating_add(LISTS_SOME),
             most_bytes,
+            grid_bytes: n.saturating_mul(GRIDS).min(GRIDS_MOST),
         })
     }
 
@@ -160,17 +173,56 @@ impl<'r, A: Key> Builder<'r, A> {
 
     fn branch<C: MaySleep>(&mut self, cx: &mut C, job: &Job) -> Result<Branch, Refused> {
         let n = job.end - job.from;
-        if n > FEW && job.depth < MAX_DEPTH && self.listed < self.most_listed {
-            // The list is worked on while the pool grows.
-            let mut list = KVec::with_capacity(cx, n)?;
-            for &rank in self.pool.get(job.from..job.end).unwrap_or_default() {
-                list.push(cx, rank)?;
-            }
-            if let Some(score) = self.best_split(cx, &list, job.resolved)? {
-                return self.split(cx, &list, job, &score);
-            }
+        if n <= FEW {
+            return self.leaf(cx, job);
         }
-        self.leaf(cx, job)
+        // The list is worked on while the pool grows.
+        let mut list = KVec::with_capacity(cx, n)?;
+        for &rank in self.pool.get(job.from..job.end).unwrap_or_default() {
+            list.push(cx, rank)?;
+        }
+        let score = if job.depth < MAX_DEPTH && self.listed < self.most_listed {
+            self.best_split(cx, &list, job.resolved)?
+        } else {
+            None
+        };
+        let poor = score.is_none_or(|s| s.wide.saturating_mul(WIDE) > n as u64);
+        if poor
+            && n >= GRID
+            && let Some(grid) = self.grid(cx, &list, job.resolved)?
+        {
+            return Ok(grid);
+        }
+        match score {
+            Some(score) => self.split(cx, &list, job, &score),
+            None => self.leaf(cx, job),
+        }
+    }
+
+    /// A grid of the rules, if it helps and there is memory for it.
+    #[inline(never)]
+    fn grid<C: MaySleep>(
+        &mut self,
+        cx: &mut C,
+        list: &[u32],
+        resolved: u8,
+    ) -> Result<Option<Branch>, Refused> {
+        let of = Source {
+            rules: &self.rules,
+            list,
+            resolved,
+        };
+        let (dims, bytes) = of.plan();
+        let Some(left) = self.grid_bytes.checked_sub(bytes) else {
+            return Ok(None);
+        };
+        if dims == 0 {
+            return Ok(None);
+        }
+        self.grid_bytes = left;
+        let grids = &mut self.forest.grids;
+        let grid = grids.build(cx, &mut self.sweeper, &of, dims)?;
+        Ok(Some(NOTHING | (number(grid as usize)? + 1)))
     }
 
     fn entry(&self, rank: u32, resolved: u8) -> u32 {
@@ -236,11 +288,11 @@ impl<'r, A: Key> Builder<'r, A> {
         list: &[u32],
         dim: usize,
         resolved: u8,
-        mut wild: u64,
+        wild: u64,
     ) -> Result<Option<Score>, Refused> {
         let n = list.len() as u64;
         let most = n * COPIES + SOME;
-        let mut widest = u32::MAX;
+        let (mut widest, mut wide) = (u32::MAX, 0);
         // Twice at most: with all, then without those that cover too much.
         loop {
             let (mut sum, mut squares) = (0u64, 0u64);
@@ -262,8 +314,9 @@ impl<'r, A: Key> Builder<'r, A> {
                 let each = squares.checked_div(sum).unwrap_or(0);
                 let score = Score {
                     dim,
-                    cost: log(each) + log(wild),
+                    cost: log(each) + log(wild + wide),
                     widest,
+                    wide,
                 };
                 return Ok((sum != 0).then_some(score));
             }
@@ -289,7 +342,7 @@ impl<'r, A: Key> Builder<'r, A> {
                 }
                 widest = cover;
             }
-            wild += self.mark_wide(list, dim, widest);
+            wide = self.mark_wide(list, dim, widest);
         }
     }
 

@@ -28,6 +28,7 @@ mod compile;
 mod error;
 mod fields;
 mod flatten;
+mod grid;
 mod key;
 mod order;
 mod program;

@@ -85,13 +85,74 @@ impl Places {
     }
 }
 
-/// Memory that sweeps share.
-pub struct Sweeper<A> {
-    active: Places,
+/// Where ranges start and end in one dimension.
+pub struct Edges<A> {
     /// First value and place of each range, sorted.
     starts: KVec<(A, u32)>,
     /// Last value and place of each range, sorted.
     ends: KVec<(A, u32)>,
+    /// The next of `starts`.
+    start: usize,
+    /// The next of `ends`.
+    end: usize,
+}
+
+impl<A: Key> Edges<A> {
+    /// Those of `list`, but for rules with the full range and those marked in `wide`.
+    fn of<C: MaySleep>(
+        &mut self,
+        cx: &mut C,
+        rules: &Rules<'_, A>,
+        list: &[u32],
+        dim: usize,
+        wide: &[bool],
+    ) -> Result {
+        self.starts.truncate(0);
+        self.ends.truncate(0);
+        (self.start, self.end) = (0, 0);
+        for (place, &rank) in (0u32..).zip(list) {
+            let wide = wide.get(place as usize).copied().unwrap_or(false);
+            if rules.bounded(rank) >> dim & 1 != 0 && !wide {
+                let (lo, hi) = rules.range(rank, dim);
+                self.starts.push(cx, (lo, place))?;
+                self.ends.push(cx, (hi, place))?;
+            }
+        }
+        kern::sort::by_key(&mut self.starts, |&start| start);
+        kern::sort::by_key(&mut self.ends, |&end| end);
+        Ok(())
+    }
+
+    /// Calls `change` with the places whose ranges start at `at`, and then with those that have
+    /// ended before it; where the next interval starts.
+    pub fn step(
+        &mut self,
+        at: A,
+        top: A,
+        mut change: impl FnMut(u32, bool) -> Result,
+    ) -> Result<Option<A>> {
+        while let Some(&(_, place)) = self.starts.get(self.start).filter(|s| s.0 <= at) {
+            change(place, true)?;
+            self.start += 1;
+        }
+        while let Some(&(_, place)) = self.ends.get(self.end).filter(|e| e.0 < at) {
+            change(place, false)?;
+            self.end += 1;
+        }
+        let start = self.starts.get(self.start).map(|s| s.0);
+        let end = self.ends.get(self.end).filter(|e| e.0 < top);
+        let end = end.map(|e| e.0.succ());
+        Ok(match (start, end) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        })
+    }
+}
+
+/// Memory that sweeps share.
+pub struct Sweeper<A> {
+    active: Places,
+    edges: Edges<A>,
     /// Intervals that each place covers: its first one, then their number.
     pub cover: KVec<u32>,
     /// Places that are to be left out.
@@ -108,12 +169,28 @@ impl<A: Key> Sweeper<A> {
                 words: KVec::from_fn(cx, n / 64 + 1, |_| 0)?,
                 groups: KVec::from_fn(cx, n / 4096 + 1, |_| 0)?,
             },
-            starts: KVec::with_capacity(cx, n)?,
-            ends: KVec::with_capacity(cx, n)?,
+            edges: Edges {
+                starts: KVec::with_capacity(cx, n)?,
+                ends: KVec::with_capacity(cx, n)?,
+                start: 0,
+                end: 0,
+            },
             cover: KVec::from_fn(cx, n, |_| 0)?,
             wide: KVec::from_fn(cx, n, |_| false)?,
             out: KVec::with_capacity(cx, n)?,
         })
+    }
+
+    /// The edges of all ranges of `list` in `dim`.
+    pub fn edges<C: MaySleep>(
+        &mut self,
+        cx: &mut C,
+        rules: &Rules<'_, A>,
+        list: &[u32],
+        dim: usize,
+    ) -> Result<&mut Edges<A>> {
+        self.edges.of(cx, rules, list, dim, &[])?;
+        Ok(&mut self.edges)
     }
 
     /// Sweeps `list` in `dim`: `emit` gets each interval's first value and the ranks that cover
@@ -129,42 +206,33 @@ impl<A: Key> Sweeper<A> {
         resolved: u8,
         mut emit: impl FnMut(&mut C, A, &[u32]) -> Result<bool>,
     ) -> Result<u32> {
-        self.starts.truncate(0);
-        self.ends.truncate(0);
-        for (place, &rank) in (0u32..).zip(list) {
-            let wide = self.wide.get(place as usize).copied().unwrap_or(false);
-            if rules.bounded(rank) >> dim & 1 != 0 && !wide {
-                let (lo, hi) = rules.range(rank, dim);
-                self.starts.push(cx, (lo, place))?;
-                self.ends.push(cx, (hi, place))?;
-            }
-        }
-        kern::sort::by_key(&mut self.starts, |&start| start);
-        kern::sort::by_key(&mut self.ends, |&end| end);
+        let Sweeper {
+            active,
+            edges,
+            cover,
+            wide,
+            out,
+        } = self;
+        edges.of(cx, rules, list, dim, wide)?;
         let (_, top) = full::<A>(dim);
         let here = resolved | 1 << dim;
-        let (mut next_start, mut next_end) = (0, 0);
-        let (mut at, mut intervals, mut wanted) = (A::ZERO, 0u32, true);
-        loop {
-            while let Some(&(_, place)) = self.starts.get(next_start).filter(|s| s.0 <= at) {
-                self.active.change(place, true);
-                if let Some(cover) = self.cover.get_mut(place as usize) {
-                    *cover = intervals;
+        let (mut next, mut intervals, mut wanted) = (Some(A::ZERO), 0u32, true);
+        while let Some(at) = next {
+            next = edges.step(at, top, |place, on| {
+                active.change(place, on);
+                if let Some(cover) = cover.get_mut(place as usize) {
+                    *cover = if on {
+                        intervals
+                    } else {
+                        intervals.wrapping_sub(*cover)
+                    };
                 }
-                next_start += 1;
-            }
-            while let Some(&(_, place)) = self.ends.get(next_end).filter(|e| e.0 < at) {
-                self.active.change(place, false);
-                if let Some(cover) = self.cover.get_mut(place as usize) {
-                    *cover = intervals.wrapping_sub(*cover);
-                }
-                next_end += 1;
-            }
+                Ok(())
+            })?;
             if wanted {
-                let out = &mut self.out;
                 out.truncate(0);
                 let mut failed = Ok(());
-                self.active.each(|place| {
+                active.each(|place| {
                     let rank = list.get(place as usize).copied().unwrap_or(0);
                     failed = out.push(cx, rank);
                     failed.is_ok() && !rules.hides(rank, here)
@@ -173,18 +241,10 @@ impl<A: Key> Sweeper<A> {
                 wanted = emit(cx, at, out)?;
             }
             intervals += 1;
-            let start = self.starts.get(next_start).map(|s| s.0);
-            let end = self.ends.get(next_end).filter(|e| e.0 < top);
-            let end = end.map(|e| e.0.succ());
-            at = match (start, end) {
-                (Some(a), Some(b)) => a.min(b),
-                (Some(a), None) | (None, Some(a)) => a,
-                (None, None) => break,
-            };
         }
-        for &(_, place) in self.ends.get(next_end..).unwrap_or_default() {
-            self.active.change(place, false);
-            if let Some(cover) = self.cover.get_mut(place as usize) {
+        for &(_, place) in edges.ends.get(edges.end..).unwrap_or_default() {
+            active.change(place, false);
+            if let Some(cover) = cover.get_mut(place as usize) {
                 *cover = intervals.wrapping_sub(*cover);
             }
         }

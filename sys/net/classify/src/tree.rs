@@ -4,12 +4,13 @@
 //! A node splits one dimension into intervals. An interval's child has the rules that cover it;
 //! rules that do not care, or that would be in too many children, are in the node's `wild` child.
 //! So a search goes on in two children, and leaves out the one whose best rule is worse than what
-//! it has found.
+//! it has found. Where that would not take rules apart, they are in a [grid](crate::grid).
 
 use kern::cx::MaySleep;
 use kern::errno::Result;
 use kern::mem::KVec;
 
+use crate::grid::Grids;
 use crate::key::Key;
 use crate::rec::Point;
 use crate::search::Buckets;
@@ -19,7 +20,7 @@ use crate::search::Index;
 pub type Branch = u32;
 
 const KIND: u32 = 3 << 30;
-/// No rules.
+/// No rules; with a payload, one more than a grid's number.
 pub const NOTHING: Branch = 0;
 /// A node's number.
 pub const NODE: Branch = 1 << 30;
@@ -61,6 +62,7 @@ pub struct Forest<A> {
     pub kids: KVec<Branch>,
     pub lists: KVec<u32>,
     pub index: Index<A>,
+    pub grids: Grids<A>,
 }
 
 /// Makes it a copy that has no room to grow.
@@ -82,6 +84,7 @@ impl<A: Key> Forest<A> {
             kids: KVec::new(),
             lists: KVec::new(),
             index: Index::new(),
+            grids: Grids::new(),
         }
     }
 
@@ -92,7 +95,8 @@ impl<A: Key> Forest<A> {
         trim(cx, &mut self.kids)?;
         trim(cx, &mut self.lists)?;
         trim(cx, &mut self.index.entries)?;
-        trim(cx, &mut self.index.deeper)
+        trim(cx, &mut self.index.deeper)?;
+        self.grids.trim(cx)
     }
 
     /// Bytes in use.
@@ -103,6 +107,7 @@ impl<A: Key> Forest<A> {
             + size_of_val::<[_]>(&self.lists)
             + size_of_val::<[_]>(&self.index.entries)
             + size_of_val::<[_]>(&self.index.deeper)
+            + self.grids.bytes()
     }
 
     /// The lowest rank from `floor` on in any of `roots` whose rule `meets`; ranks that are sure
@@ -164,7 +169,12 @@ impl<A: Key> Forest<A> {
                         best = rank;
                     }
                 }
-                _ => {}
+                _ => {
+                    if let Some(grid) = payload.checked_sub(1) {
+                        let meets = &mut meets;
+                        best = self.grids.search(grid, point, present, floor, best, meets);
+                    }
+                }
             }
             let Some(next) = depth.checked_sub(1) else {
                 return best;

@@ -47,6 +47,8 @@ pub struct Style {
     pub not: u64,
     /// Whether anchors, tables and interfaces occur.
     pub fancy: bool,
+    /// Whether most ranges lie around a common middle, so that they overlap.
+    pub nested: bool,
 }
 
 pub struct Ruleset {
@@ -63,6 +65,17 @@ impl Tables for Modulo {
     }
 }
 
+/// A range around `middle`; of one in three both ends are equally far.
+fn around(r: &mut Rng, middle: u64) -> (u64, u64) {
+    let low = r.below(middle + 1);
+    let high = if r.one_in(3) {
+        low
+    } else {
+        r.below(middle + 1)
+    };
+    (middle - low, middle + high)
+}
+
 fn addr(r: &mut Rng, s: &Style, af: Option<Af>) -> AddrMatch {
     if !r.one_in(s.cares) {
         return AddrMatch::ANY;
@@ -72,6 +85,13 @@ fn addr(r: &mut Rng, s: &Style, af: Option<Af>) -> AddrMatch {
         _ => 0x0a00_0000,
     };
     let v = base + u128::from(r.below(s.values));
+    if s.nested && !r.one_in(8) {
+        let (lo, hi) = around(r, s.values);
+        return AddrMatch {
+            addr: Addr::Range(base + u128::from(lo), base + u128::from(hi)),
+            not: r.one_in(s.not * 4),
+        };
+    }
     let addr = match r.below(8) {
         0 if s.fancy => Addr::Table(r.below(6) as u16),
         0..=2 => Addr::Range(v, v),
@@ -102,6 +122,14 @@ fn addr(r: &mut Rng, s: &Style, af: Option<Af>) -> AddrMatch {
 fn ports(r: &mut Rng, s: &Style) -> Ports {
     if !r.one_in(s.cares) {
         return Ports::ANY;
+    }
+    if s.nested && r.one_in(2) {
+        let (lo, hi) = around(r, s.values.min(32_767));
+        return Ports {
+            lo: lo as u16,
+            hi: hi as u16,
+            not: r.one_in(s.not * 4),
+        };
     }
     let lo = r.below(s.values.min(65_536)) as u16;
     let hi = match r.below(4) {
@@ -212,7 +240,11 @@ fn near_addr(r: &mut Rng, m: &AddrMatch, af: Af) -> u128 {
         Af::V6 => (0x2001_0db8_u128 << 96) + u128::from(r.below(64)),
     };
     let a = match m.addr {
-        Addr::Range(lo, hi) => r.pick(&[lo, hi, lo.wrapping_sub(1), hi.wrapping_add(1), any]),
+        Addr::Range(lo, hi) => {
+            let middle = lo / 2 + hi / 2;
+            let (below, above) = (lo.wrapping_sub(1), hi.wrapping_add(1));
+            r.pick(&[lo, hi, below, above, middle, any])
+        }
         _ => any,
     };
     if af == Af::V4 {

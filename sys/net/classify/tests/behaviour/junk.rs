@@ -17,18 +17,26 @@ fn quick(when: Match) -> Rule {
 /// Nothing is left behind, whichever allocation fails.
 #[test]
 fn want_of_memory() {
-    let mut r = Rng::new(5);
-    let style = Style {
-        cares: 2,
-        values: 40,
-        not: 10,
-        fancy: true,
-    };
-    let rules: Vec<_> = (0..40).map(|_| quick(conditions(&mut r, &style))).collect();
+    for nested in [false, true] {
+        let mut r = Rng::new(5);
+        let style = Style {
+            cares: if nested { 1 } else { 2 },
+            values: 40,
+            not: 10,
+            fancy: true,
+            nested,
+        };
+        let n = if nested { 150 } else { 40 };
+        let rules: Vec<_> = (0..n).map(|_| quick(conditions(&mut r, &style))).collect();
+        each_allocation_fails(&rules);
+    }
+}
+
+fn each_allocation_fails(rules: &[Rule]) {
     for n in 1.. {
         let hit = in_kernel("edges", |k, cx| {
             k.fail_nth(host::ledger::Fault::Any, n);
-            let built = Classifier::build(cx, &rules, &[], &Limits::default());
+            let built = Classifier::build(cx, rules, &[], &Limits::default());
             let hit = !k.fail_pending(host::ledger::Fault::Any);
             k.fail_nth(host::ledger::Fault::Any, 0);
             assert_eq!(
