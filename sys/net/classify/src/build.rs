@@ -225,26 +225,17 @@ impl<'r, A: Key> Builder<'r, A> {
         Ok(Some(NOTHING | (number(grid as usize)? + 1)))
     }
 
-    fn entry(&self, rank: u32, resolved: u8) -> u32 {
-        if self.rules.sure(rank, resolved) {
-            rank | SURE
-        } else {
-            rank
-        }
-    }
-
     fn leaf<C: MaySleep>(&mut self, cx: &mut C, job: &Job) -> Result<Branch, Refused> {
         let list = self.pool.get(job.from..job.end).unwrap_or_default();
         match list {
             [] => Ok(NOTHING),
-            [rank] => Ok(ONE | self.entry(*rank, job.resolved)),
+            [rank] => Ok(ONE | self.rules.entry(*rank, job.resolved)),
             _ => {
                 let lists = &mut self.forest.lists;
                 let at = number(lists.len())?;
                 lists.push(cx, number(list.len())?)?;
                 for &rank in list {
-                    let sure = self.rules.sure(rank, job.resolved);
-                    lists.push(cx, if sure { rank | SURE } else { rank })?;
+                    lists.push(cx, self.rules.entry(rank, job.resolved))?;
                 }
                 Ok(LIST | at)
             }

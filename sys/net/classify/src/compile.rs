@@ -84,6 +84,7 @@ impl Source<'_> {
         let classes = self.classes(cx, &mut program, &mut parts)?;
         self.trees(cx, &parts, &classes, &mut program)?;
         self.guards(cx, &mut program)?;
+        trim(cx, &mut program.addrs)?;
         trim(cx, &mut program.recs)?;
         trim(cx, &mut program.numbers)?;
         trim(cx, &mut program.sets)?;
@@ -115,6 +116,7 @@ impl Source<'_> {
             shared: false,
         };
         program.numbers.push(cx, number)?;
+        program.addrs.push(cx, flat.addrs)?;
         program.recs.push(cx, flat.rec)?;
         parts.ranges.push(cx, flat.ranges)?;
         parts.bounded.push(cx, flat.bounded | tested)?;
@@ -151,8 +153,8 @@ impl Source<'_> {
         if program.recs.iter().any(|rec| rec.flags & GUARD != 0) {
             program.guards = KVec::with_capacity(cx, self.anchors.len())?;
             for anchor in self.anchors {
-                let guard = (guard(&anchor.when), anchor.parent);
-                program.guards.push(cx, guard)?;
+                let (addrs, rec) = guard(&anchor.when);
+                program.guards.push(cx, (addrs, rec, anchor.parent))?;
             }
         }
         Ok(())
@@ -197,7 +199,7 @@ impl Source<'_> {
 impl<A: Key> Parts<A> {
     /// Where rules are in so many classes that the trees of each would be too many: says which are
     /// shared, and has their sets tested. Whether there are any.
-    fn share(&mut self, classes: &Classes, sets: &[IfSet], recs: &mut [Rec<A>]) -> bool {
+    fn share(&mut self, classes: &Classes, sets: &[IfSet], recs: &mut [Rec]) -> bool {
         let spread = |p: &Place| classes.spread(&p.ifaces);
         let all: usize = self.places.iter().map(spread).sum();
         if all <= self.places.len().saturating_mul(COPIES) {

@@ -3,6 +3,7 @@
 //! tested.
 
 use crate::key::Key;
+use crate::rec::Addrs;
 use crate::rec::DIMS;
 use crate::rec::DPORT;
 use crate::rec::DPORT_NOT;
@@ -37,7 +38,8 @@ pub type Ranges<A> = [(A, A); DIMS];
 
 /// A rule for one family.
 pub struct Flat<A> {
-    pub rec: Rec<A>,
+    pub addrs: Addrs<A>,
+    pub rec: Rec,
     pub ranges: Ranges<A>,
     /// Bits of the dimensions that have not the full range.
     pub bounded: u8,
@@ -132,12 +134,17 @@ fn flags(m: &Match) -> u16 {
     flags
 }
 
-#[inline(never)]
-fn rec<A: Key>(m: &Match) -> Rec<A> {
-    let table = |a: Addr| if let Addr::Table(t) = a { t } else { 0 };
-    Rec {
+fn addrs<A: Key>(m: &Match) -> Addrs<A> {
+    Addrs {
         src: named(&m.src),
         dst: named(&m.dst),
+    }
+}
+
+#[inline(never)]
+fn rec(m: &Match) -> Rec {
+    let table = |a: Addr| if let Addr::Table(t) = a { t } else { 0 };
+    Rec {
         mark: m.mark,
         sport: (m.sport.lo, m.sport.hi),
         dport: (m.dport.lo, m.dport.hi),
@@ -164,11 +171,11 @@ fn dirs(m: &Match) -> u8 {
 }
 
 /// The record of an anchor, for what its rules' ranges cannot say.
-pub fn guard<A: Key>(m: &Match) -> Rec<A> {
+pub fn guard<A: Key>(m: &Match) -> (Addrs<A>, Rec) {
     let mut rec = rec(m);
     // The caller is asked about rules.
     rec.flags &= !MAYBE;
-    rec
+    (addrs(m), rec)
 }
 
 impl<A: Key> Flat<A> {
@@ -177,6 +184,7 @@ impl<A: Key> Flat<A> {
     pub fn of(rule: &Rule) -> Self {
         let m = &rule.when;
         Flat {
+            addrs: addrs(m),
             rec: rec(m),
             ranges: ranges(m),
             bounded: 0,
@@ -237,10 +245,10 @@ fn merge<A: Key>(flat: &mut Flat<A>) {
     let [src, dst, sport, dport, proto, mark] = flat.ranges;
     let rec = &mut flat.rec;
     if rec.flags & SRC_NOT == 0 {
-        rec.src = src;
+        flat.addrs.src = src;
     }
     if rec.flags & DST_NOT == 0 {
-        rec.dst = dst;
+        flat.addrs.dst = dst;
     }
     if rec.flags & SPORT_NOT == 0 {
         rec.sport = port(sport);

@@ -7,25 +7,31 @@ use kern::mem::KVec;
 use crate::fields::Fields;
 use crate::fields::Frag;
 use crate::key::Key;
+use crate::rec::Addrs;
+use crate::rec::DST_NOT;
 use crate::rec::GUARD;
 use crate::rec::IFACE;
 use crate::rec::MAYBE;
 use crate::rec::Point;
 use crate::rec::Rec;
+use crate::rec::SRC_NOT;
 use crate::rec::TRANSPORT_DIMS;
 use crate::rule::IfSet;
 use crate::tables::Tables;
 use crate::tree::Branch;
 use crate::tree::Forest;
+use crate::tree::MET;
 use crate::tree::NOTHING;
+use crate::tree::RANK;
 
 /// The rules of one family, in an order of which the first match decides.
 pub struct Program<A> {
-    pub recs: KVec<Rec<A>>,
+    pub addrs: KVec<Addrs<A>>,
+    pub recs: KVec<Rec>,
     /// Numbers of the rules, by rank.
     pub numbers: KVec<u32>,
     /// Anchors whose conditions are not all in the rules' ranges; by number, with their parents.
-    pub guards: KVec<(Rec<A>, Option<u16>)>,
+    pub guards: KVec<(Addrs<A>, Rec, Option<u16>)>,
     pub sets: KVec<IfSet>,
     pub forest: Forest<A>,
     /// By class, then direction.
@@ -37,6 +43,7 @@ pub struct Program<A> {
 impl<A: Key> Program<A> {
     /// No rules.
     pub const EMPTY: Self = Program {
+        addrs: KVec::new(),
         recs: KVec::new(),
         numbers: KVec::new(),
         guards: KVec::new(),
@@ -75,16 +82,26 @@ impl<A: Key> Program<A> {
         };
         let rank = self
             .forest
-            .search([own, shared], &point, present, floor, |rank| {
+            .search([own, shared], &point, present, floor, |entry| {
+                let rank = entry & RANK;
                 let Some(rec) = self.recs.get(rank as usize) else {
                     return false;
                 };
-                rec.meets(&point, f, tables)
+                // A tree does not know of addresses that are excepted.
+                let met = entry & MET != 0 && rec.flags & (SRC_NOT | DST_NOT) == 0;
+                (met || self.at(rank, rec, &point))
+                    && rec.meets(f, tables)
                     && (rec.flags & (IFACE | GUARD | MAYBE) == 0
                         || self.meets_more(rec, rank, &point, f, tables, &mut accept))
             });
         let number = self.numbers.get(rank as usize)?;
         Some((*number, rank))
+    }
+
+    #[inline]
+    fn at(&self, rank: u32, rec: &Rec, point: &Point<A>) -> bool {
+        let addrs = self.addrs.get(rank as usize);
+        addrs.is_some_and(|a| a.meet(rec.flags, point))
     }
 
     /// Calls `each` with the number of every rule that matches, in order, up to rule `stop`.
@@ -104,7 +121,7 @@ impl<A: Key> Program<A> {
     #[inline(never)]
     fn meets_more(
         &self,
-        rec: &Rec<A>,
+        rec: &Rec,
         rank: u32,
         point: &Point<A>,
         f: &Fields,
@@ -120,10 +137,10 @@ impl<A: Key> Program<A> {
         if rec.flags & GUARD != 0 {
             let mut at = Some(rec.guard);
             while let Some(a) = at {
-                let Some((guard, parent)) = self.guards.get(usize::from(a)) else {
+                let Some((addrs, guard, parent)) = self.guards.get(usize::from(a)) else {
                     return false;
                 };
-                if !guard.meets(point, f, tables) {
+                if !addrs.meet(guard.flags, point) || !guard.meets(f, tables) {
                     return false;
                 }
                 at = *parent;
@@ -140,6 +157,7 @@ impl<A: Key> Program<A> {
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.forest.bytes()
+            + size_of_val::<[_]>(&self.addrs)
             + size_of_val::<[_]>(&self.recs)
             + size_of_val::<[_]>(&self.numbers)
             + size_of_val::<[_]>(&self.guards)

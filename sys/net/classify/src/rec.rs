@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A rule as the packet path tests it: one cache line for IPv4, two for IPv6.
+//! A rule as the packet path tests it: the addresses, and the rest of it.
+//!
+//! They are apart since most trees split by address first: then only the rest is looked at.
 
 use crate::fields::Fields;
 use crate::fields::Frag;
@@ -46,11 +48,16 @@ pub const NOT_RANGES: u16 = !TRANSPORT;
 /// What is tested behind the ranges.
 const BEHIND: u16 = !(SRC_NOT | DST_NOT | SPORT_NOT | DPORT_NOT | MAYBE);
 
-/// One rule.
+/// The addresses of a rule.
 #[derive(Clone, Copy)]
-pub struct Rec<A> {
+pub struct Addrs<A> {
     pub src: (A, A),
     pub dst: (A, A),
+}
+
+/// The rest of a rule.
+#[derive(Clone, Copy)]
+pub struct Rec {
     pub mark: (u32, u32),
     pub sport: (u16, u16),
     pub dport: (u16, u16),
@@ -73,15 +80,23 @@ fn within<T: PartialOrd>(range: &(T, T), value: &T) -> bool {
     range.0 <= *value && *value <= range.1
 }
 
-impl<A: Key> Rec<A> {
-    /// Whether the packet meets all but the set of interfaces, the guards and the caller.
+impl<A: Key> Addrs<A> {
+    /// Whether the packet meets them; `flags` are the rule's.
     #[inline]
-    pub fn meets(&self, point: &Point<A>, f: &Fields, tables: &impl Tables) -> bool {
-        let flags = self.flags;
+    pub fn meet(&self, flags: u16, point: &Point<A>) -> bool {
         let [src, dst, ..] = point;
         within(&self.src, src) != (flags & SRC_NOT != 0)
             && within(&self.dst, dst) != (flags & DST_NOT != 0)
-            && within(&self.dport, &f.dport) != (flags & DPORT_NOT != 0)
+    }
+}
+
+impl Rec {
+    /// Whether the packet meets all but the ranges of addresses, the set of interfaces, the guards
+    /// and the caller.
+    #[inline]
+    pub fn meets(&self, f: &Fields, tables: &impl Tables) -> bool {
+        let flags = self.flags;
+        within(&self.dport, &f.dport) != (flags & DPORT_NOT != 0)
             && within(&self.sport, &f.sport) != (flags & SPORT_NOT != 0)
             && within(&self.proto, &f.proto)
             && f.mark & self.mark.1 == self.mark.0
@@ -104,7 +119,7 @@ impl<A: Key> Rec<A> {
         }
         // Last, since it costs most.
         let has = |table: u16, addr: u128, not: u16| {
-            tables.contains(table, A::AF, addr) != (flags & not != 0)
+            tables.contains(table, f.af, addr) != (flags & not != 0)
         };
         (flags & SRC_TABLE == 0 || has(self.src_table, f.src, SRC_TABLE_NOT))
             && (flags & DST_TABLE == 0 || has(self.dst_table, f.dst, DST_TABLE_NOT))

@@ -8,6 +8,10 @@ use kern::mem::KVec;
 use crate::flatten::Ranges;
 use crate::flatten::full;
 use crate::key::Key;
+use crate::rec::DST;
+use crate::rec::SRC;
+use crate::tree::MET;
+use crate::tree::SURE;
 
 /// What the builder knows of the rules, by rank.
 pub struct Rules<'r, A> {
@@ -35,8 +39,20 @@ impl<A: Key> Rules<'_, A> {
     }
 
     /// Whether the rule has all it asks where the dimensions of `resolved` are split.
-    pub fn sure(&self, rank: u32, resolved: u8) -> bool {
+    fn sure(&self, rank: u32, resolved: u8) -> bool {
         self.bounded(rank) & !resolved == 0
+    }
+
+    /// The rule as an entry of a tree that splits the dimensions of `resolved` above it.
+    pub fn entry(&self, rank: u32, resolved: u8) -> u32 {
+        let left = self.bounded(rank) & !resolved;
+        if left == 0 {
+            rank | SURE
+        } else if left & (1 << SRC | 1 << DST) == 0 {
+            rank | MET
+        } else {
+            rank
+        }
     }
 
     /// Whether rules of worse rank need not be looked at there.

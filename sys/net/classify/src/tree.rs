@@ -29,8 +29,12 @@ pub const LIST: Branch = 2 << 30;
 /// An entry.
 pub const ONE: Branch = 3 << 30;
 
-/// An entry is a rank; with this bit, whoever comes here has met all that the rule asks.
+/// An entry is a rank in these bits.
+pub const RANK: u32 = MET - 1;
+/// With this bit, whoever comes here has met all that the rule asks.
 pub const SURE: u32 = 1 << 29;
+/// With this one, all ranges of addresses.
+pub const MET: u32 = 1 << 28;
 
 /// Nodes on the longest way.
 pub const MAX_DEPTH: u8 = 24;
@@ -110,8 +114,8 @@ impl<A: Key> Forest<A> {
             + self.grids.bytes()
     }
 
-    /// The lowest rank from `floor` on in any of `roots` whose rule `meets`; ranks that are sure
-    /// are not asked about. `present` has the bits of the dimensions that the packet has.
+    /// The lowest rank from `floor` on in any of `roots` whose rule `meets`, which gets entries and
+    /// is not asked about those that are sure. `present` has the bits of the dimensions that the packet has.
     #[inline]
     pub fn search(
         &self,
@@ -153,19 +157,19 @@ impl<A: Key> Forest<A> {
                     let n = self.lists.get(at).copied().unwrap_or(0) as usize;
                     let list = self.lists.get(at + 1..at + 1 + n).unwrap_or_default();
                     for &entry in list {
-                        let rank = entry & !SURE;
+                        let rank = entry & RANK;
                         if rank >= best {
                             break;
                         }
-                        if rank >= floor && (entry & SURE != 0 || meets(rank)) {
+                        if rank >= floor && (entry & SURE != 0 || meets(entry)) {
                             best = rank;
                             break;
                         }
                     }
                 }
                 ONE => {
-                    let rank = payload & !SURE;
-                    if rank < best && rank >= floor && (payload & SURE != 0 || meets(rank)) {
+                    let rank = payload & RANK;
+                    if rank < best && rank >= floor && (payload & SURE != 0 || meets(payload)) {
                         best = rank;
                     }
                 }

@@ -18,7 +18,6 @@ use crate::rec::DIMS;
 use crate::search::Buckets;
 use crate::sweep::Rules;
 use crate::sweep::Sweeper;
-use crate::tree::SURE;
 use crate::tree::trim;
 
 /// A dimension is worth its look-up when one in this many rules has a range there.
@@ -156,8 +155,7 @@ impl<A: Key> Grids<A> {
             dims: dims.count_ones(),
         };
         for &rank in of.list {
-            let sure = of.rules.sure(rank, of.resolved | dims);
-            let entry = if sure { rank | SURE } else { rank };
+            let entry = of.rules.entry(rank, of.resolved | dims);
             self.entries.push(cx, entry)?;
         }
         for dim in 0..DIMS {

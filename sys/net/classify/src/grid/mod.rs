@@ -16,6 +16,7 @@ use crate::rec::DIMS;
 use crate::rec::Point;
 use crate::search::Buckets;
 use crate::search::Index;
+use crate::tree::RANK;
 use crate::tree::SURE;
 
 /// A cache line of a set.
@@ -130,7 +131,7 @@ impl<A: Key> Grids<A> {
         let Some(entry) = entries.get(first as usize) else {
             return best;
         };
-        let rank = entry & !SURE;
+        let rank = entry & RANK;
         if rank >= best {
             return best;
         }
@@ -147,7 +148,7 @@ impl<A: Key> Grids<A> {
         }
         let rows = rows.get(..axes.len()).unwrap_or_default();
         for (page, entries) in entries.chunks(PAGE).enumerate() {
-            if entries.last().is_some_and(|e| e & !SURE < floor) {
+            if entries.last().is_some_and(|e| e & RANK < floor) {
                 continue;
             }
             if rows.iter().any(|row| row.get(page) == Some(&NONE)) {
@@ -166,11 +167,11 @@ impl<A: Key> Grids<A> {
             }
             for (mut word, entries) in set.into_iter().zip(entries.chunks(64)) {
                 while let Some(entry) = entries.get(word.trailing_zeros() as usize) {
-                    let rank = entry & !SURE;
+                    let rank = entry & RANK;
                     if rank >= best {
                         return best;
                     }
-                    if rank >= floor && (entry & SURE != 0 || meets(rank)) {
+                    if rank >= floor && (entry & SURE != 0 || meets(*entry)) {
                         return rank;
                     }
                     word &= word.wrapping_sub(1);
