@@ -12,6 +12,8 @@ use crate::error::Refused;
 use crate::grid::Source;
 use crate::key::Key;
 use crate::rec::DIMS;
+use crate::splits::Split;
+use crate::splits::Splits;
 use crate::sweep::Rules;
 use crate::sweep::Sweeper;
 use crate::tree::Branch;
@@ -83,6 +85,9 @@ pub struct Builder<'r, A> {
     /// Children that are like an earlier one: theirs and that one's place.
     same: KVec<(u32, u32)>,
     sorted: KVec<u32>,
+    splits: Splits,
+    /// The list of a split, without what it leaves behind.
+    kept: KVec<u32>,
     /// Ranks that have been put into lists.
     listed: usize,
     most_listed: usize,
@@ -114,6 +119,8 @@ impl<'r, A: Key> Builder<'r, A> {
             jobs: KVec::new(),
             same: KVec::new(),
             sorted: KVec::new(),
+            splits: Splits::new(n),
+            kept: KVec::new(),
             listed: 0,
             most_listed: n.saturating_mul(LISTS).saturating_add(LISTS_SOME),
             most_bytes,
@@ -379,15 +386,16 @@ impl<'r, A: Key> Builder<'r, A> {
         let best = list.first().copied().unwrap_or(u32::MAX);
         // The wild child's list lies lowest, so that it is worked on last.
         let wild_from = self.pool.len();
-        let mut wild_best = u32::MAX;
+        let (mut wild_best, mut hidden) = (u32::MAX, false);
+        self.kept.truncate(0);
         for (place, &rank) in list.iter().enumerate() {
             let wide = self.sweeper.wide.get(place).copied().unwrap_or(false);
-            if self.rules.bounded(rank) >> dim & 1 == 0 || wide {
+            if self.rules.bounded(rank) >> dim & 1 != 0 && !wide {
+                self.kept.push(cx, rank)?;
+            } else if !hidden {
                 self.pool.push(cx, rank)?;
                 wild_best = wild_best.min(rank);
-                if self.rules.hides(rank, job.resolved) {
-                    break;
-                }
+                hidden = self.rules.hides(rank, job.resolved);
             }
         }
         if self.pool.len() != wild_from {
@@ -400,23 +408,32 @@ impl<'r, A: Key> Builder<'r, A> {
             };
             self.jobs.push(cx, wild)?;
         }
-        self.kids(cx, list, job, dim)?;
+        let split = Split {
+            hash: hash(&self.kept),
+            dim,
+            resolved: job.resolved,
+        };
+        let like = self.splits.find(&split, &self.kept, job.depth);
+        let like = like.and_then(|like| self.forest.nodes.get(like as usize));
+        let (buckets, at, n) = if let Some(like) = like {
+            (like.buckets, like.at, like.n)
+        } else {
+            self.splits.keep(cx, &split, &self.kept, job.depth, node)?;
+            self.kids(cx, list, job, dim)?;
+            let keys = self.forest.keys.get(at as usize..).unwrap_or_default();
+            (self.forest.index.build(cx, keys)?, at, number(keys.len())?)
+        };
         self.forget_wide(list.len());
-        let keys = self.forest.keys.get(at as usize..).unwrap_or_default();
-        let n = number(keys.len())?;
-        let buckets = self.forest.index.build(cx, keys)?;
-        self.forest.nodes.push(
-            cx,
-            Node {
-                buckets,
-                at,
-                n,
-                best,
-                wild: NOTHING,
-                wild_best,
-                dim: u8::try_from(dim).unwrap_or(0),
-            },
-        )?;
+        let made = Node {
+            buckets,
+            at,
+            n,
+            best,
+            wild: NOTHING,
+            wild_best,
+            dim: u8::try_from(dim).unwrap_or(0),
+        };
+        self.forest.nodes.push(cx, made)?;
         Ok(NODE | node)
     }
 

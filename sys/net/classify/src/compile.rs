@@ -176,19 +176,12 @@ impl Source<'_> {
         };
         let mut builder = Builder::new(cx, of, &mut program.forest, self.most_bytes)?;
         let mut made = Made::new(cx, parts.places.len())?;
-        for (dir, root) in program.shared.iter_mut().enumerate() {
-            *root = made.tree(cx, &mut builder, &parts.places, |p| {
-                p.dirs >> dir & 1 != 0 && p.shared
-            })?;
-        }
+        let places = &parts.places;
+        program.shared = made.pair(cx, &mut builder, places, |p| p.shared)?;
         let mut roots = KVec::with_capacity(cx, classes.slots().len())?;
         for &slot in classes.slots() {
-            let mut pair = [NOTHING; 2];
-            for (dir, root) in pair.iter_mut().enumerate() {
-                *root = made.tree(cx, &mut builder, &parts.places, |p| {
-                    p.dirs >> dir & 1 != 0 && !p.shared && p.ifaces.has(slot)
-                })?;
-            }
+            let wanted = |p: &Place| !p.shared && p.ifaces.has(slot);
+            let pair = made.pair(cx, &mut builder, places, wanted)?;
             roots.push(cx, pair)?;
         }
         program.roots = classes.by_slot(cx, &roots)?;
@@ -235,29 +228,33 @@ impl Made {
         })
     }
 
-    /// The tree of the rules that `wanted` picks.
+    /// The trees of the rules that `wanted` picks, for each direction.
     #[inline(never)]
-    fn tree<A: Key, C: MaySleep>(
+    fn pair<A: Key, C: MaySleep>(
         &mut self,
         cx: &mut C,
         builder: &mut Builder<'_, A>,
         places: &[Place],
         wanted: impl Fn(&Place) -> bool,
-    ) -> Result<Branch, Refused> {
-        self.list.truncate(0);
-        for (rank, place) in (0u32..).zip(places) {
-            if wanted(place) {
-                self.list.push(cx, rank)?;
+    ) -> Result<[Branch; 2], Refused> {
+        let mut pair = [NOTHING; 2];
+        for (dir, root) in pair.iter_mut().enumerate() {
+            self.list.truncate(0);
+            for (rank, place) in (0u32..).zip(places) {
+                if place.dirs >> dir & 1 != 0 && wanted(place) {
+                    self.list.push(cx, rank)?;
+                }
             }
+            if self.list.is_empty() {
+                continue;
+            }
+            // Most rules name no direction, so both have the same.
+            if *self.list != *self.last {
+                self.root = builder.tree(cx, &self.list)?;
+                core::mem::swap(&mut self.list, &mut self.last);
+            }
+            *root = self.root;
         }
-        if self.list.is_empty() {
-            return Ok(NOTHING);
-        }
-        // Most rules name no direction, so both have the same.
-        if *self.list != *self.last {
-            self.root = builder.tree(cx, &self.list)?;
-            core::mem::swap(&mut self.list, &mut self.last);
-        }
-        Ok(self.root)
+        Ok(pair)
     }
 }

@@ -35,6 +35,7 @@ mod program;
 mod rec;
 mod rule;
 mod search;
+mod splits;
 mod sweep;
 mod table;
 mod tables;
