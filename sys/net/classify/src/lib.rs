@@ -4,7 +4,9 @@
 //! A [`Classifier`] is built once from a list of [`Rule`]s and never changes: its owner publishes
 //! it whole. Rules mean what pf.conf(5) says: the first `quick` rule that matches decides, else the
 //! last one that matches; `match` rules are reported on the way. Rules in anchors are given flat,
-//! each with the innermost [`Anchor`] that it stands in.
+//! each with the innermost [`Anchor`] that it stands in. Rules are found by trees that split
+//! addresses, ports, protocols and marks into intervals, and where rules overlap too much for
+//! trees, by bit sets that are intersected: 10,000 rules cost two or three times what 10 do.
 //!
 //! An [`AddrTable`] is a set of prefixes that changes while it is read. Rules name tables by
 //! number; who classifies brings them as [`Tables`], so a table changes without a new classifier.

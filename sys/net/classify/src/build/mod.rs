@@ -2,8 +2,11 @@
 //! Builds the trees.
 //!
 //! A list of rules is split by the dimension that leaves the least to look at. What would be
-//! copied into too many intervals goes to the wild child, and where memory or depth run out a
-//! list stays a list: the answer is the same, found more slowly.
+//! copied into too many intervals goes to the wild child, and where that is most of the list, or
+//! the depth runs out, it becomes a grid. Where memory runs out a list stays a list: the answer is
+//! the same, found more slowly.
+
+mod score;
 
 use kern::cx::MaySleep;
 use kern::mem::KVec;
@@ -11,7 +14,6 @@ use kern::mem::KVec;
 use crate::error::Refused;
 use crate::grid::Source;
 use crate::key::Key;
-use crate::rec::DIMS;
 use crate::splits::Split;
 use crate::splits::Splits;
 use crate::sweep::Rules;
@@ -25,14 +27,10 @@ use crate::tree::NOTHING;
 use crate::tree::Node;
 use crate::tree::ONE;
 use crate::tree::SURE;
+use score::Score;
 
 /// Lists up to this long are scanned.
 const FEW: usize = 4;
-/// A node's children may have this many times its rules together, and some.
-const COPIES: u64 = 8;
-const SOME: u64 = 64;
-/// Where that is exceeded, the rules that stay have this many times their number.
-const COPIES_KEPT: u64 = 4;
 /// Lists in the making and made: this many times the rules, and some.
 const LISTS: usize = 64;
 const LISTS_SOME: usize = 1 << 16;
@@ -60,18 +58,6 @@ struct Job {
     slot: Slot,
     resolved: u8,
     depth: u8,
-}
-
-/// How good it is to split a list by a dimension.
-#[derive(Clone, Copy)]
-struct Score {
-    dim: usize,
-    /// Least is best: roughly twice the log of the work that is left.
-    cost: u64,
-    /// Rules in more intervals than this go to the wild child.
-    widest: u32,
-    /// How many those are.
-    wide: u64,
 }
 
 /// The work of building one family's trees.
@@ -249,123 +235,6 @@ impl<'r, A: Key> Builder<'r, A> {
         }
     }
 
-    /// The dimension to split by; `None` when none helps.
-    #[inline(never)]
-    fn best_split<C: MaySleep>(
-        &mut self,
-        cx: &mut C,
-        list: &[u32],
-        resolved: u8,
-    ) -> Result<Option<Score>, Refused> {
-        let mut best: Option<Score> = None;
-        for dim in 0..DIMS {
-            if resolved >> dim & 1 != 0 {
-                continue;
-            }
-            let cares = |rank: &&u32| self.rules.bounded(**rank) >> dim & 1 != 0;
-            let bounded = list.iter().filter(cares).count();
-            if bounded == 0 {
-                continue;
-            }
-            let wild = (list.len() - bounded) as u64;
-            // Even if its children were empty it would be no better.
-            if best.is_some_and(|b| b.cost <= log(wild)) {
-                continue;
-            }
-            let score = self.score(cx, list, dim, resolved, wild)?;
-            if score.is_some_and(|s| best.is_none_or(|b| s.cost < b.cost)) {
-                best = score;
-            }
-        }
-        Ok(best)
-    }
-
-    fn score<C: MaySleep>(
-        &mut self,
-        cx: &mut C,
-        list: &[u32],
-        dim: usize,
-        resolved: u8,
-        wild: u64,
-    ) -> Result<Option<Score>, Refused> {
-        let n = list.len() as u64;
-        let most = n * COPIES + SOME;
-        let (mut widest, mut wide) = (u32::MAX, 0);
-        // Twice at most: with all, then without those that cover too much.
-        loop {
-            let (mut sum, mut squares) = (0u64, 0u64);
-            let mut recent = [0u64; 4];
-            self.sweeper
-                .sweep(cx, &self.rules, list, dim, resolved, |_, _, ranks| {
-                    let hash = hash(ranks);
-                    if !recent.contains(&hash) {
-                        let len = ranks.len() as u64;
-                        sum += len;
-                        squares += len * len;
-                    }
-                    let [a, b, c, _] = recent;
-                    recent = [hash, a, b, c];
-                    Ok(sum <= most)
-                })?;
-            if sum <= most {
-                self.forget_wide(list.len());
-                let each = squares.checked_div(sum).unwrap_or(0);
-                let score = Score {
-                    dim,
-                    cost: log(each) + log(wild + wide),
-                    widest,
-                    wide,
-                };
-                return Ok((sum != 0).then_some(score));
-            }
-            if widest != u32::MAX {
-                self.forget_wide(list.len());
-                return Ok(None);
-            }
-            let cares = |rank: u32| self.rules.bounded(rank) >> dim & 1 != 0;
-            self.sorted.truncate(0);
-            for (place, &rank) in list.iter().enumerate() {
-                if cares(rank) {
-                    let cover = self.sweeper.cover.get(place).copied().unwrap_or(0);
-                    self.sorted.push(cx, cover)?;
-                }
-            }
-            kern::sort::by_key(&mut self.sorted, |&cover| cover);
-            let mut room = n * COPIES_KEPT;
-            widest = 0;
-            for &cover in self.sorted.iter() {
-                match room.checked_sub(u64::from(cover)) {
-                    Some(left) => room = left,
-                    None => break,
-                }
-                widest = cover;
-            }
-            wide = self.mark_wide(list, dim, widest);
-        }
-    }
-
-    /// Marks the rules that cover more than `widest` intervals, by the counts of the last sweep;
-    /// how many.
-    fn mark_wide(&mut self, list: &[u32], dim: usize, widest: u32) -> u64 {
-        let mut marked = 0;
-        for (place, &rank) in list.iter().enumerate() {
-            let cover = self.sweeper.cover.get(place).copied().unwrap_or(0);
-            if self.rules.bounded(rank) >> dim & 1 != 0 && cover > widest {
-                marked += 1;
-                if let Some(wide) = self.sweeper.wide.get_mut(place) {
-                    *wide = true;
-                }
-            }
-        }
-        marked
-    }
-
-    fn forget_wide(&mut self, n: usize) {
-        for wide in self.sweeper.wide.iter_mut().take(n) {
-            *wide = false;
-        }
-    }
-
     #[inline(never)]
     fn split<C: MaySleep>(
         &mut self,
@@ -498,18 +367,6 @@ impl<'r, A: Key> Builder<'r, A> {
         })?;
         refused.map_or(Ok(()), Err)
     }
-}
-
-/// 16 times the binary logarithm, roughly.
-fn log(n: u64) -> u64 {
-    let n = n + 1;
-    let whole = u64::from(63u32.saturating_sub(n.leading_zeros()));
-    let rest = if whole >= 4 {
-        n >> (whole - 4)
-    } else {
-        n << (4 - whole)
-    };
-    whole * 16 + (rest & 15)
 }
 
 fn hash(ranks: &[u32]) -> u64 {
