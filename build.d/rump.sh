@@ -9,8 +9,8 @@
 #	RUMP_CPPFLAGS	what they were built with besides: -DLOCKDEBUG -DDIAGNOSTIC ...
 #
 # Makes in target/rump: librumpnet_NAME.a of the Rust object that the .kmod has and of the same
-# shims; rumpkern (a router of the tests) and rumpbench with our modules in them, and the same
-# with NetBSD's own, NAME-native.
+# shims; rumpkern-NAME, a router of the tests with that module in it, and rumpkern-native with
+# NetBSD's own l2tp0; rumpbench and rumpbench-native, the benchmark of both.
 
 RW_RUMP_CFLAGS='-O2 -g -std=gnu11 -ffreestanding -fno-pic -fno-strict-aliasing -fno-common
  -fno-delete-null-pointer-checks -fno-stack-protector -mno-red-zone -mno-mmx -mno-sse -mno-avx
@@ -118,8 +118,8 @@ rw_rump_host()
 	    -c "$rw_c" -o "$rw_o" || rw_die "${rw_c#"$RW_TOP"/} does not compile"
 }
 
-# rw_rump_programs WORK SYSDIR COMPONENT...: rumpkern and rumpbench, with these components and
-# with NetBSD's own.
+# rw_rump_programs WORK SYSDIR NAME...: rumpkern with each of these modules, one at a time since
+# each brings all shims; rumpbench with if_l2tp; both with NetBSD's own.
 rw_rump_programs()
 {
 	rw_w=$1
@@ -142,8 +142,11 @@ rw_rump_programs()
 	rw_rump_names "$rw_w/rumpbench.work/kern.all.o" "$rw_w/rumpbench.work/kern.o"
 	rm "$rw_w/rumpbench.work/kern.all.o"
 	rw_rump_host "$rw_bench/main.c" "$rw_w/rumpbench.work/main.o" -D_GNU_SOURCE
+	for rw_m; do
+		rw_rump_link "$rw_w/rumpkern-$rw_m" "$rw_w"/rumpkern.work/*.o "$rw_w/librumpnet_$rw_m.a"
+	done
+	rw_rump_link "$rw_w/rumpbench" "$rw_w"/rumpbench.work/*.o "$rw_w/librumpnet_if_l2tp.a"
 	for rw_prog in rumpkern rumpbench; do
-		rw_rump_link "$rw_w/$rw_prog" "$rw_w/$rw_prog.work"/*.o "$@"
 		rw_rump_link "$rw_w/$rw_prog-native" "$rw_w/$rw_prog.work"/*.o "$RUMP_PREFIX/lib/librumpnet_l2tp.a"
 	done
 }
@@ -162,7 +165,7 @@ rw_rump()
 	rw_ours=
 	for rw_m in $(rw_kmod_list); do
 		rw_rump_one "$rw_m" "$rw_top" "$rw_sys"
-		rw_ours="$rw_ours $rw_top/librumpnet_${rw_m##*/}.a"
+		rw_ours="$rw_ours ${rw_m##*/}"
 	done
 	# shellcheck disable=SC2086 # a list
 	rw_rump_programs "$rw_top" "$rw_sys" $rw_ours

@@ -28,7 +28,7 @@ replies_body()
 	iifname wan0 udp dport 54 reject
 	iifname wan0 drop
 	NFT
-	nat_rules host <<-PF
+	nat_rules iipf <<-PF
 	block drop in on wan0 all
 	block return in on wan0 proto tcp to any port 81
 	block return in on wan0 proto udp to any port 54
@@ -62,7 +62,7 @@ rules_body()
 	iifname wan0 ip6 saddr 2001:db8:a2::/64 udp dport 53 accept
 	iifname wan0 drop
 	NFT
-	nat_rules host <<-PF
+	nat_rules iipf <<-PF
 	web = "{ 80, 443 }"
 	block drop in on wan0 all
 	pass in on wan0 proto tcp to any port \$web
@@ -115,7 +115,7 @@ with_table()
 	nat_rules nft <<-'NFT'
 	iifname wan0 ip saddr @bad drop
 	NFT
-	nat_rules host <<-'PF'
+	nat_rules iipf <<-'PF'
 	block drop in quick on wan0 from <bad>
 	PF
 }
@@ -135,7 +135,7 @@ npf_three()
 	iifname lan0 ip daddr 203.0.113.23 drop
 	NFT
 	NAT_GLOBAL='chain first { type filter hook prerouting priority raw; ip daddr 203.0.113.22 notrack; }'
-	nat_rules host <<-PF
+	nat_rules iipf <<-PF
 	block drop in on wan0 all
 	pass in on lan0 to 203.0.113.21 keep state
 	pass in on lan0 to 203.0.113.22 no state
@@ -160,7 +160,7 @@ npf_rules_body()
 }
 scene npf_nat "a mapping is for its interface, direction and endpoint" "" if_bound npf_nat
 # pf's states count on every interface unless told otherwise.
-if_bound() { [ "$RW_NAT_DRIVER" != host ] || NAT_GLOBAL='set state-policy if-bound'; }
+if_bound() { [ "$RW_NAT_DRIVER" = nft ] || NAT_GLOBAL='set state-policy if-bound'; }
 
 for p in udp tcp; do
 	rw_case "punch_$p" "hosts behind two routers reach each other: $p"
@@ -179,7 +179,7 @@ scanned()
 	iifname wan0 tcp dport 23 tcp flags & (fin|syn|rst|ack) == syn reject with tcp reset
 	iifname wan0 drop
 	NFT
-	nat_rules host <<-'PF'
+	nat_rules iipf <<-'PF'
 	block drop in on wan0 all
 	block return in on wan0 proto tcp to any port 23 flags S/SA
 	pass in on wan0 proto tcp to any port { 80, 443 } flags S/SA keep state

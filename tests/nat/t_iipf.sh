@@ -42,7 +42,7 @@ errors_body()
 		n=$((n + 1))
 		printf 'set timeout tcp.established 7440\n%s\n' "$line" >bad.conf
 		for check in -nf -f; do
-			! host_iipfctl $check bad.conf >out 2>err || rw_fail "$check took: $line"
+			! n_ctl_file bad.conf $check @ >out 2>err || rw_fail "$check took: $line"
 			grep -qE '^(iipfctl: )?[^:]*bad\.conf:2:[0-9]+: ' err || rw_fail "no place: $line: $(cat err)"
 			grep -qiE -e "$said" err || rw_fail "$line: $(cat err)"
 			! grep -q panicked err || rw_fail "$line: $(cat err)"
@@ -65,10 +65,10 @@ rw_case difference "diff says what a load would change; nothing for what runs"
 difference_body()
 {
 	up
-	host_iipfctl diff "$RW_STATE/iipf.conf" >out || rw_fail "diff of what runs: $(cat out)"
+	n_ctl_file "$RW_STATE/iipf.conf" diff @ >out || rw_fail "diff of what runs: $(cat out)"
 	[ ! -s out ] || rw_fail "diff of what runs says: $(cat out)"
 	printf 'block drop in quick on wan0 inet proto tcp from any to any port 4444\n' >>"$RW_STATE/iipf.conf"
-	host_iipfctl diff "$RW_STATE/iipf.conf" >out || :
+	n_ctl_file "$RW_STATE/iipf.conf" diff @ >out || :
 	grep -q '^+.*4444' out || rw_fail "diff says: $(cat out)"
 	! grep -q '^-[^-]' out || rw_fail "diff takes away: $(cat out)"
 	nat_finish
@@ -78,11 +78,11 @@ rw_case trace "what would happen to a packet, by rule, translation and way out"
 trace_body()
 {
 	up
-	host_trace_packet tcp "$NAT_INET1" 40000 "$NAT_EXT" 8080 >out || rw_fail "trace"
+	iipf_trace_packet tcp "$NAT_INET1" 40000 "$NAT_EXT" 8080 >out || rw_fail "trace"
 	for word in 'passes' 'rdr on wan0' "$NAT_LAN2:80" 'lan0' 'iipf.conf:[0-9]+: pass'; do
 		grep -qE -- "$word" out || rw_fail "the trace does not say '$word': $(cat out)"
 	done
-	host_trace_packet tcp "$NAT_INET1" 40000 "$NAT_EXT" 8081 >out || rw_fail "trace"
+	iipf_trace_packet tcp "$NAT_INET1" 40000 "$NAT_EXT" 8081 >out || rw_fail "trace"
 	for word in 'dropped' 'iipf.conf:[0-9]+: block'; do
 		grep -qE "$word" out || rw_fail "the trace does not say '$word': $(cat out)"
 	done
@@ -95,7 +95,7 @@ trace_live_body()
 {
 	rw_need curl
 	up_web
-	host_iipfctl trace --live 1 --patience 10 proto tcp to any port 8081 >out 2>err &
+	n_ctl trace --live 1 --patience 10 proto tcp to any port 8081 >out 2>err &
 	tracer=$!
 	rw_pid_note tracer "$tracer"
 	sleep 1
@@ -109,6 +109,7 @@ rw_case logged "logged packets are a capture that tcpdump reads"
 logged_body()
 {
 	rw_need curl tcpdump
+	nat_want log
 	up_web "NAT_RULES='block drop in log quick on wan0 inet proto tcp from any to any port 8181'"
 	rw_spawn log "$NS_NAT" sh -c '"$0" -K "unix:$1" log >"$2"' \
 	    "$(rw_bin)/iipfctl" "$(host_sock N)" "$PWD/log.pcap"
@@ -130,12 +131,7 @@ restart_body()
 	nat_scene keep restart
 	nat_finish
 }
-do_restart()
-{
-	host_iipfctl save-states "$RW_STATE/kept" >>"$RW_STATE/iipfctl.log" 2>&1 &&
-	    n_stop && n_start && n_load &&
-	    host_iipfctl load-states "$RW_STATE/kept" >>"$RW_STATE/iipfctl.log" 2>&1
-}
+do_restart() { n_restart; }
 
 rw_case stale "states that a new ruleset would refuse are listed, and end when it is asked"
 stale_body()
@@ -148,18 +144,18 @@ do_forbid()
 {
 	NAT_FORWARDS=''
 	n_load || return 1
-	host_iipfctl show states stale >"$RW_STATE/stale"
+	n_ctl show states stale >"$RW_STATE/stale"
 	grep -q ':80\b' "$RW_STATE/stale" || return 1
 	! grep -q ':9000' "$RW_STATE/stale"
 }
-do_end_stale() { host_iipfctl kill stale >>"$RW_STATE/iipfctl.log" 2>&1; }
+do_end_stale() { n_ctl kill stale >>"$RW_STATE/iipfctl.log" 2>&1; }
 
 rw_case limit "a full table refuses what is new, keeps what is there, and counts"
 limit_body()
 {
 	up "NAT_GLOBAL='set limit states 200'"
 	nat_scene keep limit
-	host_iipfctl show counters >out || rw_fail "counters"
+	n_ctl show counters >out || rw_fail "counters"
 	grep -E '\[drop\]' out | grep -qiE 'full|limit|states' || rw_fail "no counter says it: $(cat out)"
 	nat_finish
 }
@@ -169,7 +165,7 @@ json_body()
 {
 	up
 	for what in rules nat states maps tables limits timeouts counters sources interfaces forwards status; do
-		host_iipfctl --json show "$what" >out || rw_fail "show $what"
+		n_ctl --json show "$what" >out || rw_fail "show $what"
 		python3 -m json.tool out >/dev/null || rw_fail "show $what is not JSON: $(head -c 300 out)"
 	done
 	nat_finish
@@ -178,6 +174,7 @@ json_body()
 rw_case pair_gone "when the kernel ends, the system has its addresses, and it comes up again"
 pair_gone_body()
 {
+	nat_want pairs
 	up
 	ip -n "$NS_NAT" -br addr show dev wan0 | grep -q "$NAT_EXT/" || rw_fail "the tap has no address"
 	n_stop || rw_fail "the router did not end cleanly"

@@ -29,7 +29,7 @@ variant static_both_ways "an address is one host's, both ways, all protocols" ""
     'NAT_BINAT="$NAT_LAN2 $NAT_STATIC"' binat
 variant policy_except "not to that prefix; everything else" "" \
     'NAT_EXCEPT=192.0.2.0/24' except
-variant redirect_local "a transparent proxy on the router" "" 'NAT_REDIRECT="tcp 80 3128"' redirect
+variant redirect_local "a transparent proxy on the router" local 'NAT_REDIRECT="tcp 80 3128"' redirect
 variant ipv6_open "IPv6 is filtered and not translated" "" \
     'NAT_OPEN="6 tcp $NAT_LAN2_6 80"' open6
 variant napt66 "IPv6 with port translation" "" NAT_66=napt napt66

@@ -38,16 +38,10 @@ variant errors6 "ICMPv6 errors" "" : errors6
 variant hairpin_query "a hairpinned query" "" 'NAT_BINAT="$NAT_LAN2_GHOST $NAT_STATIC"' hairpin_query
 variant hairpin_error "an error about a hairpinned packet" "" "$udp_forward" hairpin_error
 
-# small_wan: the link to the provider takes 1300 bytes.
-small_wan()
-{
-	ip -n "$NS_NAT" link set "$NAT_WAN_IF" mtu 1300
-	ip -n "$NS_ISP" link set cust mtu 1300
-}
-
+# The link to the provider takes 1300 bytes.
 for scene in df_set df_clear; do
 	rw_case "size_$scene" "a packet larger than the WAN takes: $scene"
-	eval "size_${scene}_body() { nat_begin; nat_topo; small_wan; n_start; n_load; nat_scene icmp $scene; nat_finish; }"
+	eval "size_${scene}_body() { nat_begin; nat_topo; n_mtu wan0 1300; n_start; n_load; nat_scene icmp $scene; nat_finish; }"
 done
 
 rw_case pmtu_out "TCP from the LAN learns of a small link on the way"
@@ -71,7 +65,7 @@ pmtu_in_body()
 	nat_begin
 	NAT_FORWARDS="tcp $NAT_EXT 7000 $NAT_LAN2 7000"
 	nat_up
-	ip -n "$NS_NAT" link set lan0 mtu 1300
+	n_mtu lan0 1300
 	rw_spawn tcp "$NS_LAN2" python3 "$RW_LIB/tcp.py" serve 7000 1000000 "$RW_STATE/tcp.ready"
 	rw_until 5 test -e "$RW_STATE/tcp.ready" || rw_fail "the TCP server did not start"
 	rw_in "$NS_INET1" python3 "$RW_LIB/tcp.py" send "$NAT_EXT" 7000 1000000 ||

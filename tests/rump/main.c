@@ -3,14 +3,15 @@
  *
  * rumpkern: a NetBSD rump kernel as a router of the tests.
  *
- *	rumpkern -s SOCKET -w ADDRESS/LEN [-g GATEWAY] [-a ADDRESS/LEN] [-j BRIDGE:MEMBER ...] [-l]
- *	    [-u MODULE]
+ *	rumpkern -s SOCKET -w ADDRESS/LEN [-g GATEWAY] [-a ADDRESS/LEN ...] [-n ADDRESS=MAC ...]
+ *	    [-j BRIDGE:MEMBER ...] [-l] [-u MODULE]
  *
  * Its first interface, virt0, is the tap device tun0 of the host: the WAN, with that address and
  * that default route. virt1, which is tun1, is the LAN, and a port of bridge0; or, with -a, it has
- * that address, and the kernel forwards. -w, -g and -a may be given again for the other family. An interface named
+ * that address, and the kernel forwards. -w and -g may be given again for the other family, -a
+ * for each address. -n is a neighbour that answers no ARP. An interface named
  * by -j becomes a port of a bridge once it is up. Requests come over SOCKET as to hostkern(8), so
- * that the same ifconfig(8) and kstat(8) drive both. At SIGTERM, with -u, the interfaces of -j
+ * that the same ifconfig(8), iipfctl(8) and kstat(8) drive both. At SIGTERM, with -u, the interfaces of -j
  * are destroyed and that module is unloaded; the last line says whether that went well. -l: an
  * interface leaves its bridge before it is destroyed, since NetBSD's own l2tp0 stops a DIAGNOSTIC kernel
  * otherwise.
@@ -30,6 +31,9 @@
 #include "ctl.h"
 #include "nb.h"
 #include "nb_errno.h"
+
+#define	MAXLANS		4
+#define	MAXPEERS	8
 
 int	rump_init(void);
 
@@ -110,6 +114,40 @@ routes(char *const *gateways, int n)
 	}
 }
 
+/* As arp(8) and ndp(8) -s, in virt1's networks. */
+static void
+neighbours(char *const *pairs, int n)
+{
+	unsigned char a[16], mac[6];
+	char *mark;
+	int family, i;
+
+	for (i = 0; i < n; i++) {
+		mark = strchr(pairs[i], '=');
+		if (mark == NULL || sscanf(mark + 1, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &mac[0],
+		    &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) != 6)
+			die(pairs[i], EINVAL);
+		*mark = '\0';
+		family = parse(pairs[i], a);
+		must(pairs[i], nb_neighbour("virt1", family, a, mac));
+	}
+}
+
+/* A router says nothing of better ways, and errors as often as somebody asks for them. */
+static void
+forwarding(void)
+{
+
+	must("forwarding", nb_sysctl_set("net.inet.ip.forwarding", 1));
+	must("ip6 forwarding", nb_sysctl_set("net.inet6.ip6.forwarding", 1));
+	must("redirect", nb_sysctl_set("net.inet.ip.redirect", 0));
+	must("ip6 redirect", nb_sysctl_set("net.inet6.ip6.redirect", 0));
+	must("errppslimit", nb_sysctl_set("net.inet.icmp.errppslimit", -1));
+	must("icmp6 errppslimit", nb_sysctl_set("net.inet6.icmp6.errppslimit", -1));
+	/* A debug kernel's flow table stops it by itself (docs/KERNELS.md). */
+	(void)nb_sysctl_set("net.inet.ip.maxflows", 0);
+}
+
 /* The LAN: a port of bridge0, or an interface with addresses that packets are forwarded to. */
 static void
 lan(char *const *addresses, int n)
@@ -123,8 +161,7 @@ lan(char *const *addresses, int n)
 		must("bridge0 up", nb_set_up("bridge0", 1));
 		return;
 	}
-	must("forwarding", nb_sysctl_set("net.inet.ip.forwarding", 1));
-	must("ip6 forwarding", nb_sysctl_set("net.inet6.ip6.forwarding", 1));
+	forwarding();
 	port("virt1", addresses, n);
 }
 
@@ -149,15 +186,16 @@ main(int argc, char **argv)
 {
 	const char *joins[16] = { NULL }, *path = NULL, *unload = NULL;
 	struct sigaction sa = { .sa_handler = on_term };
-	char *gateways[2], *lans[2], *wans[2];
-	int c, client, error, leave = 0, ngateways = 0, njoins = 0, nlans = 0, nwans = 0, s;
+	char *gateways[2], *lans[MAXLANS], *peers[MAXPEERS], *wans[2];
+	int c, client, error, leave = 0, ngateways = 0, njoins = 0, nlans = 0, npeers = 0, nwans = 0, s;
 
-	while ((c = getopt(argc, argv, "a:g:j:ls:u:w:")) != -1) {
+	while ((c = getopt(argc, argv, "a:g:j:ln:s:u:w:")) != -1) {
 		switch (c) {
-		case 'a': if (nlans < 2) lans[nlans++] = optarg; break;
+		case 'a': if (nlans < MAXLANS) lans[nlans++] = optarg; break;
 		case 'g': if (ngateways < 2) gateways[ngateways++] = optarg; break;
 		case 'j': if (njoins < 15) joins[njoins++] = optarg; break;
 		case 'l': leave = 1; break;
+		case 'n': if (npeers < MAXPEERS) peers[npeers++] = optarg; break;
 		case 's': path = optarg; break;
 		case 'u': unload = optarg; break;
 		case 'w': if (nwans < 2) wans[nwans++] = optarg; break;
@@ -166,7 +204,7 @@ main(int argc, char **argv)
 	}
 	if (path == NULL || nwans == 0) {
 		fprintf(stderr, "usage: rumpkern -s socket -w address/len [-g gateway]"
-		    " [-a address/len] [-j bridge:member] [-l] [-u module]\n");
+		    " [-a address/len] [-n address=mac] [-j bridge:member] [-l] [-u module]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IONBF, 0);
@@ -187,6 +225,7 @@ main(int argc, char **argv)
 	if (nlans == 0)
 		must("auto_linklocal", nb_sysctl_set("net.inet6.ip6.auto_linklocal", 0));
 	lan(lans, nlans);
+	neighbours(peers, npeers);
 	printf("rumpkern: up\n");
 	while (!over) {
 		client = accept(s, NULL, NULL);

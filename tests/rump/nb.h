@@ -40,6 +40,7 @@ int	nb_leave(const char *, const char *);
 /* nb_addr.c: family 4 or 6 */
 int	nb_address(const char *, int, const unsigned char *, int);
 int	nb_gateway(int, const unsigned char *);
+int	nb_neighbour(const char *, int, const unsigned char *, const unsigned char *);
 int	nb_links(struct nb_link *, int *);
 
 /* nb_sysctl.c */

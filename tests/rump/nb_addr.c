@@ -94,6 +94,68 @@ nb_address(const char *name, int family, const unsigned char *a, int prefix)
 	}
 }
 
+static int
+nb_route_message(const void *m, unsigned short len)
+{
+	int error, s;
+
+	s = rump_sys_socket(PF_ROUTE, SOCK_RAW, 0);
+	if (s == -1)
+		return nb_errno();
+	error = rump_sys_write(s, m, len) == -1 ? nb_errno() : 0;
+	(void)rump_sys_close(s);
+	return error;
+}
+
+static unsigned short
+nb_index(const char *name)
+{
+	static struct nb_link links[16];
+	int i, n = __arraycount(links);
+
+	if (nb_links(links, &n) == 0)
+		for (i = 0; i < n; i++)
+			if (strcmp(links[i].name, name) == 0)
+				return (unsigned short)links[i].index;
+	return 0;
+}
+
+/* A neighbour by hand, as arp(8) and ndp(8) set it. */
+int
+nb_neighbour(const char *name, int family, const unsigned char *a, const unsigned char *mac)
+{
+	struct {
+		struct rt_msghdr h;
+		unsigned char space[sizeof(struct sockaddr_in6) + sizeof(struct sockaddr_dl) + 24];
+	} m;
+	unsigned char *p = m.space;
+	struct sockaddr_dl *sdl;
+
+	memset(&m, 0, sizeof(m));
+	m.h.rtm_version = RTM_VERSION;
+	m.h.rtm_type = RTM_ADD;
+	m.h.rtm_flags = RTF_HOST | RTF_STATIC | RTF_LLDATA;
+	m.h.rtm_addrs = RTA_DST | RTA_GATEWAY;
+	m.h.rtm_inits = RTV_EXPIRE;
+	if (family == 4) {
+		nb_sin((struct sockaddr_in *)p, a);
+		p += RT_ROUNDUP(sizeof(struct sockaddr_in));
+	} else {
+		nb_sin6((struct sockaddr_in6 *)p, a);
+		p += RT_ROUNDUP(sizeof(struct sockaddr_in6));
+	}
+	sdl = (struct sockaddr_dl *)p;
+	sdl->sdl_len = sizeof(*sdl);
+	sdl->sdl_family = AF_LINK;
+	sdl->sdl_index = nb_index(name);
+	sdl->sdl_type = IFT_ETHER;
+	sdl->sdl_alen = 6;
+	memcpy(sdl->sdl_data, mac, 6);
+	p += RT_ROUNDUP(sizeof(*sdl));
+	m.h.rtm_msglen = (u_short)(p - (unsigned char *)&m);
+	return nb_route_message(&m, m.h.rtm_msglen);
+}
+
 /* The default route, as route(8) sets it. */
 int
 nb_gateway(int family, const unsigned char *gateway)
@@ -103,7 +165,7 @@ nb_gateway(int family, const unsigned char *gateway)
 		unsigned char space[3 * sizeof(struct sockaddr_in6) + 24];
 	} m;
 	unsigned char *p = m.space;
-	int error, i, s;
+	int i;
 
 	memset(&m, 0, sizeof(m));
 	m.h.rtm_version = RTM_VERSION;
@@ -121,12 +183,7 @@ nb_gateway(int family, const unsigned char *gateway)
 		}
 	}
 	m.h.rtm_msglen = (u_short)(p - (unsigned char *)&m);
-	s = rump_sys_socket(PF_ROUTE, SOCK_RAW, 0);
-	if (s == -1)
-		return nb_errno();
-	error = rump_sys_write(s, &m, m.h.rtm_msglen) == -1 ? nb_errno() : 0;
-	(void)rump_sys_close(s);
-	return error;
+	return nb_route_message(&m, m.h.rtm_msglen);
 }
 
 static void
