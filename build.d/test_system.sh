@@ -64,7 +64,54 @@ vm-netbsd       vm_netbsd   host         atf/t_module.sh atf/t_l2tp.sh atf/t_l2t
 vm-freebsd      vm_freebsd  host         atf/t_module.sh atf/t_l2tp.sh atf/t_l2tp_cookie.sh atf/t_l2tp_drops.sh
 '
 
-# rw_test_kernels [NAME ...]: the L2TP cases with such routers, or some of them.
+# iipf: name, NAT driver, the cases. A rump kernel starts in a second and runs them all. A virtual
+# machine boots for each, so there it is those that go through each way that the module has into
+# that kernel: both hooks and families, what it keeps and sends on (fragments, resets, errors), its
+# device, timers, tables under change, the packets that the stack makes (sizes, errors, forwarded and
+# its own), sums left to cards; and coming and going. NetBSD's stack is that of the rump kernel: fewer.
+RW_NAT_KERNELS='
+nat+rump        rump        nat
+nat+vm-netbsd   vm_netbsd   nat/t_iipf_module.sh @both
+nat+vm-freebsd  vm_freebsd  nat/t_iipf_module.sh @both @more
+'
+RW_NAT_BOTH='t_filter:replies t_filter:rules t_filter:reload t_filter:reload_busy t_filter:kill
+ t_filter:table t_filter:npf_rules t_nat_map:mapping_udp t_nat_map:mapping_tcp
+ t_nat_map:filtering_port t_nat_map:filtering_endpoint t_nat_map:hairpin_udp t_nat_map:hairpin_forward
+ t_nat_map:mapping_reload t_nat_map:timeout_udp t_nat_icmp:query t_nat_icmp:errors_in_udp
+ t_nat_icmp:errors_out t_nat_icmp:errors6 t_nat_icmp:size_df_set t_nat_icmp:size_df_clear
+ t_nat_icmp:traceroute t_nat_icmp:ping_tools t_nat_frag:order t_nat_frag:order6 t_nat_frag:overlap
+ t_nat_frag:overlap6 t_nat_frag:replay_garbage t_nat_alg:ftp_port t_nat_alg:ftp_epsv
+ t_nat_alg:ftp_server_pasv t_nat_forward:forward_tcp t_nat_forward:forward_live
+ t_nat_forward:napt66 t_nat_tcp:exchange t_nat_tcp:unsolicited_syn t_nat_tcp:stream_offload
+ t_iipf:trace_live t_iipf:restart t_iipf:stale t_iipf:json'
+RW_NAT_MORE='t_filter:table_prefix t_filter:npf_nat t_filter:punch_udp t_filter:scan_syn t_filter:syn_flood
+ t_nat_map:mapping_conflict t_nat_map:port_preservation t_nat_map:port_blocks t_nat_map:pooling_paired
+ t_nat_map:session_cap_told t_nat_icmp:query6 t_nat_icmp:errors_in_tcp t_nat_icmp:hairpin_error
+ t_nat_icmp:pmtu_out t_nat_icmp:pmtu_in t_nat_frag:interleaved t_nat_frag:tiny t_nat_frag:flood
+ t_nat_frag:atomic t_nat_frag:replay_overlapping t_nat_frag:replay_six t_nat_forward:forward_udp
+ t_nat_forward:static_both_ways t_nat_forward:policy_except t_nat_forward:ipv6_open
+ t_nat_forward:nptv6 t_nat_tcp:simultaneous_open t_nat_tcp:window t_nat_tcp:rst_exact
+ t_nat_tcp:connections t_nat_tcp:stream t_iipf:difference t_iipf:trace'
+
+# rw_nat_filters WORD...: the lists in place of their names, as kyua wants cases.
+rw_nat_filters()
+{
+	for word; do
+		case $word in
+		@both) list=$RW_NAT_BOTH ;;
+		@more) list=$RW_NAT_MORE ;;
+		*)
+			printf '%s\n' "$word"
+			continue
+			;;
+		esac
+		for nat_case in $list; do
+			printf 'nat/%s.sh:%s\n' "${nat_case%%:*}" "${nat_case#*:}"
+		done
+	done
+}
+
+# rw_test_kernels [NAME ...]: the cases with such routers, or some of them.
 rw_test_kernels()
 {
 	printf '%s' "$RW_KERNELS" | while read -r name a b programs; do
@@ -76,15 +123,15 @@ rw_test_kernels()
 		rw_counted "kernels: $name" rw_test_system $programs
 	done
 	# The peer of iipf in the same cases, when it is asked for.
-	case " $* " in
-	*" nat+nft "*)
-		(
-			# shellcheck disable=SC2031 # its own value is meant
-			export RW_WHERE=nat+nft RW_NAT_DRIVER=nft
-			rw_counted "kernels: nat+nft" rw_test_system nat
-		)
-		;;
-	esac
+	case " $* " in *" nat+nft "*) peer='nat+nft nft nat' ;; *) peer= ;; esac
+	printf '%s%s\n' "$RW_NAT_KERNELS" "$peer" | while read -r name driver cases; do
+		[ -n "$name" ] || continue
+		case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
+		# shellcheck disable=SC2031 # its own value is meant
+		export RW_WHERE="$name" RW_NAT_DRIVER="$driver"
+		# shellcheck disable=SC2046,SC2086 # lists
+		rw_counted "kernels: $name" rw_test_system $(rw_nat_filters $cases)
+	done
 	case " ${*:-local} " in *" local "*) rw_counted "kernels: local" rw_test_local ;; esac
 }
 
