@@ -28,6 +28,6 @@ rw_vm()
 	    "$RW_TARGET/userland/$rw_os/iipfctl" \
 	    "$RW_TARGET/vm/kmod.$rw_os/kmod/$rw_os"/*.k* "$rw_disk/" || exit 1
 	rm -f "$rw_disk.img"
-	mke2fs -q -t ext2 -d "$rw_disk" "$rw_disk.img" 32M || rw_die "mke2fs failed"
+	mke2fs -q -t ext2 -d "$rw_disk" "$rw_disk.img" 64M || rw_die "mke2fs failed"
 	rw_note "$rw_disk.img"
 )
