@@ -28,7 +28,8 @@ rw_vm()
 	    "$RW_TARGET/userland/$rw_os/iipfctl" \
 	    "$RW_TARGET/vm/kmod.$rw_os/kmod/$rw_os"/*.k* "$rw_disk/" || exit 1
 	rm -f "$rw_disk.img"
-	mke2fs -q -t ext2 -d "$rw_disk" "$rw_disk.img" 64M || rw_die "mke2fs failed"
+	# Of blocks of 1 KB FreeBSD reads long files wrong.
+	mke2fs -q -t ext2 -b 4096 -d "$rw_disk" "$rw_disk.img" 64M || rw_die "mke2fs failed"
 	# NetBSD has no devfs, and mknod(8) on a root of ext2 loses the number there.
 	if [ "$rw_os" = netbsd ]; then
 		debugfs -w -R "mknod iipf c 144 0" "$rw_disk.img" 2>/dev/null ||
