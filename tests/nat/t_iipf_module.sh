@@ -14,9 +14,9 @@ traffic()
 {
 	# Also what is not translated has a way back.
 	ip -n "$NS_ISP" route replace "$NAT_LAN4" via "$NAT_WAN4"
-	rw_spawn pings "$NS_LAN1" timeout 1700 ping -n -q -i 0.005 -s 600 "$NAT_INET1"
-	rw_spawn pieces "$NS_LAN2" timeout 1700 ping -n -q -i 0.01 -s 4000 "$NAT_INET2"
-	rw_spawn pings6 "$NS_LAN1" timeout 1700 ping -n -q -i 0.01 -s 4000 "$NAT_INET1_6"
+	rw_spawn pings "$NS_LAN1" timeout 1700 ping -n -q -i 0.02 -s 600 "$NAT_INET1"
+	rw_spawn pieces "$NS_LAN2" timeout 1700 ping -n -q -i 0.05 -s 4000 "$NAT_INET2"
+	rw_spawn pings6 "$NS_LAN1" timeout 1700 ping -n -q -i 0.05 -s 4000 "$NAT_INET1_6"
 }
 
 # from_lan: the address that a ping of lan1 has outside.

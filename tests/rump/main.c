@@ -146,6 +146,7 @@ forwarding(void)
 	must("icmp6 errppslimit", nb_sysctl_set("net.inet6.icmp6.errppslimit", -1));
 	/* A debug kernel's flow table stops it by itself (docs/KERNELS.md). */
 	(void)nb_sysctl_set("net.inet.ip.maxflows", 0);
+	(void)nb_sysctl_set("net.inet6.ip6.maxflows", 0);
 }
 
 /* The LAN: a port of bridge0, or an interface with addresses that packets are forwarded to. */
