@@ -30,7 +30,7 @@ from_lan()
 	sed -n 's/.*IP \([0-9.]*\) > .*echo request.*/\1/p' "$RW_STATE/seen.log" | tail -n 1
 }
 
-rw_case traffic "unloaded and loaded under traffic: nothing is translated, then all is again"
+rw_case traffic "unloaded and loaded under traffic: nothing is translated, then all is again" 600
 traffic_body()
 {
 	rw_need tcpdump
