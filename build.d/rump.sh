@@ -10,7 +10,8 @@
 #
 # Makes in target/rump: librumpnet_NAME.a of the Rust object that the .kmod has and of the same
 # shims; rumpkern-NAME, a router of the tests with that module in it, and rumpkern-native with
-# NetBSD's own l2tp0; rumpbench and rumpbench-native, the benchmark of both.
+# NetBSD's own l2tp0; rumpbench and rumpbench-native, the benchmark of both; rumpbench-iipf and,
+# where there is a librumpnet_npf.a, rumpbench-npf, that of iipf beside npf.
 
 RW_RUMP_CFLAGS='-O2 -g -std=gnu11 -ffreestanding -fno-pic -fno-strict-aliasing -fno-common
  -fno-delete-null-pointer-checks -fno-stack-protector -mno-red-zone -mno-mmx -mno-sse -mno-avx
@@ -138,9 +139,7 @@ rw_rump_programs()
 		esac
 	done
 	rw_bench=$RW_TOP/tests/rump/bench
-	rw_rump_cc "$rw_sysdir" "$rw_w" "$rw_bench/kern.c" "$rw_w/rumpbench.work/kern.all.o"
-	rw_rump_names "$rw_w/rumpbench.work/kern.all.o" "$rw_w/rumpbench.work/kern.o"
-	rm "$rw_w/rumpbench.work/kern.all.o"
+	rw_rump_kernel_part "$rw_w" "$rw_sysdir" "$rw_bench/kern.c" "$rw_w/rumpbench.work/kern.o"
 	rw_rump_host "$rw_bench/main.c" "$rw_w/rumpbench.work/main.o" -D_GNU_SOURCE
 	for rw_m; do
 		rw_rump_link "$rw_w/rumpkern-$rw_m" "$rw_w"/rumpkern.work/*.o "$rw_w/librumpnet_$rw_m.a"
@@ -149,6 +148,40 @@ rw_rump_programs()
 	for rw_prog in rumpkern rumpbench; do
 		rw_rump_link "$rw_w/$rw_prog-native" "$rw_w/$rw_prog.work"/*.o "$RUMP_PREFIX/lib/librumpnet_l2tp.a"
 	done
+	rw_rump_filters "$rw_w" "$rw_sysdir"
+}
+
+# rw_rump_kernel_part WORK SYSDIR SOURCE OUT: of a program of ours, with a rump kernel's names.
+rw_rump_kernel_part()
+{
+	rw_rump_cc "$2" "$1" "$3" "$4.all"
+	rw_rump_names "$4.all" "$4"
+	rm "$4.all"
+}
+
+# rw_rump_filters WORK SYSDIR: the same program with iipf and with npf. What compiles the code of
+# npf's rules is linked in where it was built (net/lib/libbpfjit, kern/lib/libsljit).
+rw_rump_filters()
+{
+	rw_f=$1/rumpfilter.work
+	mkdir -p "$rw_f"
+	rw_rump_kernel_part "$1" "$2" "$RW_TOP/tests/rump/bench/filter_kern.c" "$rw_f/kern.o"
+	rw_rump_host "$RW_TOP/tests/rump/bench/filter_main.c" "$rw_f/main.o" -D_GNU_SOURCE
+	set -- "$1" "$2" "$rw_f/kern.o" "$rw_f/main.o" "$1/rumpkern.work/ctl.o" "$1"/rumpkern.work/nb_*.o
+	rw_f_top=$1
+	rw_f_sys=$2
+	shift 2
+	rw_rump_link "$rw_f_top/rumpbench-iipf" "$@" "$rw_f_top/librumpnet_iipf.a"
+	if [ ! -e "$RUMP_PREFIX/lib/librumpnet_npf.a" ]; then
+		rw_note "rumpbench-npf: skipped, no librumpnet_npf.a in $RUMP_PREFIX/lib"
+		return 0
+	fi
+	rw_rump_kernel_part "$rw_f_top" "$rw_f_sys" "$RW_TOP/tests/rump/bench/filter_npf.c" "$rw_f/npf.o"
+	set -- "$@" "$rw_f/npf.o" "$RUMP_PREFIX/lib/librumpnet_npf.a"
+	for rw_c in rumpnet_bpfjit rumpkern_sljit; do
+		[ ! -e "$RUMP_PREFIX/lib/lib$rw_c.a" ] || set -- "$@" "$RUMP_PREFIX/lib/lib$rw_c.a"
+	done
+	rw_rump_link "$rw_f_top/rumpbench-npf" "$@"
 }
 
 # In a process of its own: a step that fails ends this, not the caller.
