@@ -530,6 +530,8 @@ impl<'a> Job<'a> {
         let secs = self.rules.timeouts(rule).map_or(1, |t| t.get(class));
         family.flows.arm(self.s, hit.id, now, secs);
         self.iipf.counters.inc(Ctr::StateAdded);
+        // Half of the entries that were ready are gone: more of them before the rest is.
+        self.kick |= family.flows.wants_reclaim();
         if let Some(p) = proven {
             match self.iipf.new_seq(self.s, &hit) {
                 Ok(q) => {

@@ -237,6 +237,7 @@ impl<'a> Job<'a> {
         })?;
         family.maps.arm(self.s, hit.id, now, 60);
         self.iipf.counters.inc(Ctr::MapAdded);
+        self.kick |= family.maps.wants_reclaim();
         Ok(hit.id)
     }
 
