@@ -9,14 +9,14 @@ set -eu
 
 rounds=5
 rules='10 1000 10000'
-while getopts r:n: opt; do
-	case $opt in
-	r) rounds=$OPTARG ;;
-	n) rules=$OPTARG ;;
-	*) exit 2 ;;
+while :; do
+	case ${1:-} in
+	-r) rounds=$2 ;;
+	-n) rules=$2 ;;
+	*) break ;;
 	esac
+	shift 2
 done
-shift $((OPTIND - 1))
 target=${ROPEWALK_TARGET:-${CARGO_TARGET_DIR:-$(dirname "$0")/../../target}}
 iipfctl=${ROPEWALK_BIN:-$target/release}/iipfctl
 for prog in "$target/rump/rumpbench-iipf" "$target/rump/rumpbench-npf" "$iipfctl"; do

@@ -224,12 +224,12 @@ rump_filter_run(struct filter_packet *p, int n, int in, unsigned long (*now)(voi
 	return passed;
 }
 
-/* Gives other threads of the kernel a tick. */
+/* Gives other threads of the kernel some ticks. */
 void
 rump_filter_rest(void)
 {
 
 	rump_schedule();
-	(void)kpause("bench", false, 1, NULL);
+	(void)kpause("bench", false, 5, NULL);
 	rump_unschedule();
 }
