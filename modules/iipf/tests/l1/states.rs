@@ -417,3 +417,17 @@ fn sources_are_listed() {
     assert_eq!((by_rule(1).mappings, by_rule(1).refused), (2, 1));
     site.end();
 }
+
+#[test]
+fn room_is_made_before_none_is_left() {
+    let site = site();
+    // Within milliseconds: the worker's own second is far away.
+    for i in 0..8_000u16 {
+        let sent = site.out(&udp((HOST, 1024 + i), (SERVER, 53), b""));
+        assert!(sent.is_some(), "new flow {i}");
+        if i % 500 == 0 {
+            site.kernel.advance(1_000_000);
+        }
+    }
+    site.end();
+}
