@@ -183,7 +183,11 @@ impl<'a> Job<'a> {
         [u64; N]: Packed,
     {
         let rules = self.rules;
-        let f = self.fields(&trans.to);
+        let mut f = self.fields(&trans.to);
+        if rules.proxies && self.answers_cookie(&t) {
+            // Rules decide it as the SYN that was not kept.
+            f.tcp_flags = tcp::flag::SYN;
+        }
         let decided = if let Some(child) = trans.child {
             Some(rules.index_of(child.rule)).filter(|&at| at != NONE)
         } else if trans.pass {

@@ -118,6 +118,8 @@ pub(crate) fn build<C: MayDrain>(
     let rules = all_rules(cx, load, heir.stats, &pools).map_err(none)?;
     let live = live(cx, load, heir.named, dynamic, pools).map_err(none)?;
     let options = load.options.pop().ok_or_else(missing)?;
+    let proxy = |r: &Rule| r.rec.state.mode == abi::IIPF_STATE_SYNPROXY;
+    let proxies = rules.iter().any(proxy);
     let ruleset = Ruleset {
         generation: heir.generation,
         live,
@@ -132,6 +134,7 @@ pub(crate) fn build<C: MayDrain>(
         by_num: heir.by_num,
         stats: heir.all,
         options,
+        proxies,
         names: core::mem::take(&mut load.names),
         tables: core::mem::take(&mut load.tables),
         timeout_recs: core::mem::take(&mut load.timeouts),

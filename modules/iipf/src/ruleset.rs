@@ -184,6 +184,8 @@ pub(crate) struct Ruleset {
     /// Counters by that number: those of rules that are gone too, while states have it.
     pub stats: KVec<Option<KArc<RuleStats>>>,
     pub options: abi::OptionsRec,
+    /// A rule has "synproxy".
+    pub proxies: bool,
     /// For those who ask.
     pub names: KVec<abi::NameRec>,
     pub tables: KVec<abi::TableRec>,

@@ -115,6 +115,17 @@ impl Job<'_> {
         }
     }
 
+    /// Whether it is a client's answer to a cookie.
+    #[inline(never)]
+    pub fn answers_cookie(&self, t: &Tuple) -> bool {
+        let Upper::Tcp(seg) = self.p.upper else {
+            return false;
+        };
+        let (isn, cookie) = (seg.seq.wrapping_sub(1), seg.ack.wrapping_sub(1));
+        let plain = seg.flags.0 & SHAKE == flag::ACK && !self.out();
+        plain && self.iipf.cookies.check(t, isn, cookie).is_some()
+    }
+
     /// A segment of a connection whose server has not answered yet.
     pub fn proxied<const N: usize>(
         &mut self,

@@ -24,6 +24,8 @@ fn site(mss: u16) -> Site {
     pass.set.max_mss = mss;
     pass.m.proto = 6;
     pass.m.flags |= abi::IIPF_M_PROTO;
+    // "flags S/SA", which iipfctl writes.
+    (pass.m.tcp_flags, pass.m.tcp_mask) = (SYN, SYN | ACK);
     rules.filter(abi::IIPF_ACT_BLOCK, 0, "");
     let reply = site.load(&rules);
     assert_eq!(reply.error, 0, "{reply:?}");
