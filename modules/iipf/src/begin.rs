@@ -220,6 +220,7 @@ impl<'a> Job<'a> {
         };
         let line = decided.and_then(|at| self.log_line(at));
         let line = line.or_else(|| log.and_then(|at| self.log_line(at)));
+        let line = line.or_else(|| self.log_line(trans.rule));
         if blocked {
             let why = if trans.refused {
                 Drop::NatFilter
