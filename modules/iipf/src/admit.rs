@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Limits: of a rule, of a source, of a host's mappings.
 
+use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
 
 use flow::key::Packed;
 use flow::key::Tuple;
+use flow::slab::Side;
 use flow::table::Hit;
 use flow::table::InsertError;
 use iipf_abi as abi;
@@ -71,16 +73,14 @@ impl<'a> Job<'a> {
         let key = source_key(src, id, false);
         let num = if global { NONE } else { rule.stats.num };
         let s = self.s;
-        let hit = if self.dry {
-            family.sources.get(s, &key)
-        } else {
-            match self.source(family, &key, num) {
-                None => return self.refuse(rule, "src-nodes", Drop::SourceLimit),
-                hit => hit,
-            }
+        let hit = match family.sources.get(s, &key) {
+            None if self.nodes_full(rule, num) => None,
+            None if self.dry => return Ok(NONE),
+            None => self.source(family, &key, num),
+            hit => hit,
         };
         let Some(hit) = hit else {
-            return Ok(NONE);
+            return self.refuse(rule, "max-src-nodes", Drop::SourceLimit);
         };
         let source = hit.entry;
         if !self.dry {
@@ -101,6 +101,13 @@ impl<'a> Job<'a> {
             }
         }
         Ok(hit.id.index)
+    }
+
+    /// Whether the rule has as many sources as it may.
+    fn nodes_full(&self, rule: &Rule, num: u32) -> bool {
+        let most = rule.rec.state.max_src_nodes;
+        let nodes = self.iipf.nodes(self.s, num);
+        most != 0 && nodes.is_some_and(|n| n.load(Relaxed) >= most)
     }
 
     fn refuse(&mut self, rule: &Rule, limit: &str, why: Drop) -> Result<u32, Drop> {
@@ -171,7 +178,7 @@ impl<'a> Job<'a> {
         let most = rule.rec.state.max_src_conn;
         if most != 0 && conns > most {
             hit.entry.refused.fetch_add(1, Relaxed);
-            let src = hit.entry.key(flow::slab::Side::A).unpack().src;
+            let src = hit.entry.key(Side::A).unpack().src;
             self.overload(rule, src);
         }
     }
@@ -219,6 +226,15 @@ impl<'a> Job<'a> {
 }
 
 impl Iipf {
+    /// How many sources are counted for a rule, or over all. None: that rule is gone.
+    pub(crate) fn nodes<'s>(&'s self, s: &'s Section<'_>, num: u32) -> Option<&'s AtomicU32> {
+        if num == NONE {
+            return Some(&self.nodes);
+        }
+        let stats = self.rules.peek(s)?.stats.get(num as usize)?;
+        stats.as_ref().map(|stats| &stats.nodes)
+    }
+
     /// The entry of a source, made if need be.
     pub(crate) fn source_of<'s, const N: usize>(
         &self,
@@ -246,7 +262,13 @@ impl Iipf {
         });
         match made {
             Ok(hit) => {
-                family.sources.arm(s, hit.id, now, 60);
+                if hit.entry.key(Side::A).unpack().proto == 0
+                    && let Some(nodes) = self.nodes(s, num)
+                {
+                    nodes.fetch_add(1, Relaxed);
+                }
+                let secs = self.source_idle(s, num).clamp(1, 60);
+                family.sources.arm(s, hit.id, now, secs);
                 Ok(hit)
             }
             // Another CPU was quicker.

@@ -532,7 +532,8 @@ impl<'a> Job<'a> {
             r.stats.made.fetch_add(1, Relaxed);
             r.stats.last.store(now, Relaxed);
         }
-        let secs = self.rules.timeouts(rule).map_or(1, |t| t.get(class));
+        let timeouts = self.rules.timeouts(rule);
+        let secs = timeouts.map_or(1, |t| t.get(class).min(t.pause()));
         family.flows.arm(self.s, hit.id, now, secs);
         self.iipf.counters.inc(Ctr::StateAdded);
         // Half of the entries that were ready are gone: more of them before the rest is.

@@ -201,6 +201,7 @@ impl<'a> Job<'a> {
             Class::UdpSingle if back => Class::UdpMultiple,
             Class::IcmpFirst if back => Class::IcmpMultiple,
             Class::TunnelFirst if back => Class::TunnelMultiple,
+            Class::EspFirst if back => Class::EspMultiple,
             Class::OtherFirst if back => Class::OtherMultiple,
             Class::OtherFirst => Class::OtherSingle,
             Class::OtherSingle if back => Class::OtherMultiple,
@@ -230,7 +231,7 @@ pub(crate) fn first_class(p: u8, call: bool) -> Class {
         proto::UDP => Class::UdpFirst,
         proto::ICMP | proto::ICMPV6 => Class::IcmpFirst,
         proto::GRE if call => Class::TunnelFirst,
-        proto::ESP => Class::TunnelFirst,
+        proto::ESP => Class::EspFirst,
         _ => Class::OtherFirst,
     }
 }

@@ -179,7 +179,7 @@ impl<'a> Job<'a> {
                 }
                 Err(e) => {
                     self.uncount_map(family, source);
-                    self.give_back(&taken, t.proto);
+                    self.give_back(&taken, t);
                     match e {
                         InsertError::Taken => {}
                         InsertError::Full => return Err(Drop::NatPorts),
@@ -235,7 +235,8 @@ impl<'a> Job<'a> {
             m.source.store(source, Relaxed);
             m.hits.store(0, Relaxed);
         })?;
-        family.maps.arm(self.s, hit.id, now, 60);
+        let idle = self.iipf.map_idle(self.s).clamp(1, 60);
+        family.maps.arm(self.s, hit.id, now, idle);
         self.iipf.counters.inc(Ctr::MapAdded);
         self.kick |= family.maps.wants_reclaim();
         Ok(hit.id)
@@ -398,15 +399,19 @@ impl Iipf {
 
 impl<'a> Job<'a> {
     /// Gives a port back that is not used after all.
-    fn give_back(&self, taken: &Taken<'_>, p: u8) {
+    fn give_back(&self, taken: &Taken<'_>, t: &Tuple) {
+        let p = t.proto;
         let Some(ports) = taken.from.ports.of(p) else {
             return;
         };
         if !taken.block {
             ports.release(taken.port);
         } else if let Some(blocks) = taken.from.blocks(self.s, p) {
-            // A block that it had opened stays with its host until its next port comes back.
-            blocks.release(ports, taken.port);
+            // With a block that it had opened.
+            if let Some(range) = blocks.release(ports, taken.port) {
+                let outside = taken.from.ports.addr as u32;
+                self.iipf.log_block(false, t.src as u32, outside, p, range);
+            }
         }
     }
 }

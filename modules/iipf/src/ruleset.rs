@@ -34,6 +34,8 @@ pub(crate) struct RuleStats {
     pub bytes: [AtomicU64; 2],
     pub made: AtomicU64,
     pub states: AtomicU32,
+    /// Sources that are counted for it.
+    pub nodes: AtomicU32,
     pub refused: AtomicU64,
     /// Seconds of uptime of the last decision; 0: never.
     pub last: AtomicU32,
@@ -48,6 +50,7 @@ impl RuleStats {
             bytes: Default::default(),
             made: AtomicU64::new(0),
             states: AtomicU32::new(0),
+            nodes: AtomicU32::new(0),
             refused: AtomicU64::new(0),
             last: AtomicU32::new(0),
         }

@@ -108,6 +108,8 @@ pub struct Iipf {
     pub(crate) secret: AtomicU64,
     /// Keys of SYN cookies; renewed by the worker.
     pub(crate) cookies: Cookies,
+    /// Sources that are counted over all rules.
+    pub(crate) nodes: AtomicU32,
     /// What the packet path leaves for the worker.
     pub(crate) overloads: Overloads,
     pub(crate) blocks: BlockLog,

@@ -96,6 +96,7 @@ impl Iipf {
             error_budget: AtomicU32::new(log::ERRORS),
             secret: AtomicU64::new(secret()),
             cookies: Cookies::new([secret(), secret(), secret(), secret()]),
+            nodes: AtomicU32::new(0),
             overloads: Overloads::new(cx)?,
             blocks: BlockLog::new(cx)?,
             watch: Watch::new(cx)?,

@@ -34,7 +34,7 @@ pub(crate) fn all_timeouts<C: MaySleep>(
 }
 
 /// Where each `IIPF_TM_*` goes.
-const CLASSES: [(usize, &[Class]); 18] = [
+const CLASSES: [(usize, &[Class]); 19] = [
     (abi::IIPF_TM_TCP_FIRST, &[Class::TcpFirst]),
     (abi::IIPF_TM_TCP_OPENING, &[Class::TcpOpening]),
     (abi::IIPF_TM_TCP_ESTABLISHED, &[Class::TcpEstablished]),
@@ -53,8 +53,9 @@ const CLASSES: [(usize, &[Class]); 18] = [
         abi::IIPF_TM_GRE,
         &[Class::TunnelFirst, Class::TunnelMultiple],
     ),
-    (abi::IIPF_TM_ESP, &[]),
+    (abi::IIPF_TM_ESP, &[Class::EspFirst, Class::EspMultiple]),
     (abi::IIPF_TM_FRAG, &[Class::Fragment]),
+    (abi::IIPF_TM_SRC_TRACK, &[Class::Source]),
     (abi::IIPF_TM_MAPPING, &[Class::Mapping]),
 ];
 
@@ -72,9 +73,6 @@ pub(crate) fn timeouts_rec(t: &Timeouts) -> abi::TimeoutsRec {
         }
     }
     let (start, end) = t.adaptive();
-    put(abi::IIPF_TM_ESP, t.get(Class::TunnelMultiple));
-    put(abi::IIPF_TM_SRC_TRACK, crate::worker::SOURCE_IDLE);
-    put(abi::IIPF_TM_BLOCK, 0);
     put(abi::IIPF_TM_INTERVAL, crate::worker::TICK / 1_000);
     put(abi::IIPF_TM_ADAPTIVE_START, start);
     put(abi::IIPF_TM_ADAPTIVE_END, end);
@@ -97,6 +95,9 @@ fn timeouts(base: &Timeouts, rec: &abi::TimeoutsRec) -> Result<Timeouts, u32> {
         for &class in classes {
             t.set(class, secs);
         }
+    }
+    if get(abi::IIPF_TM_BLOCK).is_some() {
+        return Err(abi::IIPF_LE_VALUE);
     }
     let (start, end) = base.adaptive();
     let start = get(abi::IIPF_TM_ADAPTIVE_START).unwrap_or(start);

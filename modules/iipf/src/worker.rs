@@ -45,8 +45,6 @@ use crate::stats::Drop;
 
 /// How often it comes, in milliseconds.
 pub(crate) const TICK: u32 = 1_000;
-/// Seconds that a source's counts stay after its last state.
-pub(crate) const SOURCE_IDLE: u32 = 60;
 /// Seconds that a mapping stays after its last state, unless the rules say otherwise (RFC 4787, REQ-6 counts packets, and the
 /// states' own timeouts do; this keeps the port for a host that pauses between connections).
 pub(crate) const MAP_IDLE: u32 = 60;
@@ -126,7 +124,7 @@ impl Iipf {
         };
         family.maps.expire(cx, now, &mut maps);
         family.maps.reclaim(cx);
-        let mut sources = Sources { now };
+        let mut sources = Sources { iipf: self, now };
         family.sources.expire(cx, now, &mut sources);
         family.sources.reclaim(cx);
         let mut expects = Expects {
@@ -275,7 +273,11 @@ where
         let idle = self.now.wrapping_sub(flow.last.load(Relaxed));
         match secs.checked_sub(idle) {
             None | Some(0) => Next::Unlink,
-            Some(left) => Next::In(left.min(60)),
+            Some(left) => {
+                let rule = flow.rule.load(Relaxed);
+                let timeouts = rules.and_then(|r| r.timeouts(r.numbered(rule)));
+                Next::In(left.min(timeouts.map_or(60, |t| t.pause())))
+            }
         }
     }
 
@@ -314,11 +316,11 @@ where
                 Next::In(1)
             };
         }
-        Next::In(if refs == 0 {
-            most.saturating_sub(idle).clamp(1, 60)
-        } else {
-            60
-        })
+        let left = match refs {
+            0 => most.saturating_sub(idle),
+            _ => most,
+        };
+        Next::In(left.clamp(1, 60))
     }
 
     fn gone(&mut self, s: &Section<'_>, hit: Hit<'_, N, Map>) {
@@ -332,6 +334,13 @@ impl Iipf {
     pub(crate) fn map_idle(&self, s: &Section<'_>) -> u32 {
         let timeouts = self.rules.peek(s).and_then(|r| r.timeouts(None));
         timeouts.map_or(MAP_IDLE, |t| t.get(Class::Mapping))
+    }
+
+    /// Seconds that the counts of a source stay after its last state.
+    pub(crate) fn source_idle(&self, s: &Section<'_>, num: u32) -> u32 {
+        let rules = self.rules.peek(s);
+        let timeouts = rules.and_then(|r| r.timeouts(r.numbered(num)));
+        timeouts.map_or(1, |t| t.get(Class::Source))
     }
 
     /// A mapping is over: its port is free again.
@@ -376,22 +385,39 @@ impl Iipf {
 }
 
 /// Counted sources.
-struct Sources {
+struct Sources<'w> {
+    iipf: &'w Iipf,
     now: u32,
 }
 
-impl<const N: usize> Expire<N, Source> for Sources {
-    fn due(&mut self, _s: &Section<'_>, hit: Hit<'_, N, Source>) -> Next {
+impl<const N: usize> Expire<N, Source> for Sources<'_>
+where
+    [u64; N]: Packed,
+{
+    fn due(&mut self, s: &Section<'_>, hit: Hit<'_, N, Source>) -> Next {
         let src = hit.entry;
         let busy = src.states.load(Relaxed) != 0 || src.maps.load(Relaxed) != 0;
         let idle = self.now.wrapping_sub(src.last.load(Relaxed));
-        if !busy && idle >= SOURCE_IDLE {
+        let most = self.iipf.source_idle(s, src.rule.load(Relaxed));
+        if !busy && idle >= most {
             return Next::Unlink;
         }
-        Next::In(60)
+        let left = if busy {
+            most
+        } else {
+            most.saturating_sub(idle)
+        };
+        Next::In(left.clamp(1, 60))
     }
 
-    fn gone(&mut self, _s: &Section<'_>, _hit: Hit<'_, N, Source>) {}
+    fn gone(&mut self, s: &Section<'_>, hit: Hit<'_, N, Source>) {
+        let src = hit.entry;
+        if src.key(Side::A).unpack().proto == 0
+            && let Some(nodes) = self.iipf.nodes(s, src.rule.load(Relaxed))
+        {
+            less(nodes);
+        }
+    }
 }
 
 /// Expected connections.

@@ -10,8 +10,8 @@ use crate::names::{LIMITS, Names, all, number};
 use crate::pos::{Fault, Result, nearest};
 use crate::spec::{Policy, UNREACH};
 use iipf_abi::{
-    IIPF_TM_DEFAULT, IIPF_TM_TCP_CLOSED, IIPF_TM_TCP_CLOSING, IIPF_TM_TCP_ESTABLISHED,
-    IIPF_TM_TCP_FINWAIT, IIPF_TM_TCP_FIRST, IIPF_TM_TCP_OPENING,
+    IIPF_TM_DEFAULT, IIPF_TM_INTERVAL, IIPF_TM_TCP_CLOSED, IIPF_TM_TCP_CLOSING,
+    IIPF_TM_TCP_ESTABLISHED, IIPF_TM_TCP_FINWAIT, IIPF_TM_TCP_FIRST, IIPF_TM_TCP_OPENING,
 };
 
 const WORDS: [&str; 12] = [
@@ -91,6 +91,12 @@ pub(crate) fn set(c: &mut Cursor, o: &mut Options, p: &mut Policy) -> Result<Opt
         "timeout" => {
             c.list(|c| timeout(c, &mut o.timeouts))?;
             check_adaptive(&o.timeouts, &pos)?;
+            let interval = &mut o.timeouts.values[IIPF_TM_INTERVAL];
+            if std::mem::replace(interval, IIPF_TM_DEFAULT) != IIPF_TM_DEFAULT {
+                let what =
+                    "'set timeout interval' is ignored: what is over is looked for every second";
+                return Ok(Some(what.into()));
+            }
         }
         "block-policy" => p.block = c.named(BLOCK_WORDS, "drop or return")?,
         "state-policy" => {

@@ -132,7 +132,9 @@ fn one(c: &mut Cursor, s: &mut State) -> Result {
             let what = format!("'{}' is not possible here", c.word());
             return Err(Fault::new(&pos, what));
         }
-        word if number(TIMEOUTS, word).is_some() => timeout(c, &mut s.timeouts)?,
+        word if word != "interval" && number(TIMEOUTS, word).is_some() => {
+            timeout(c, &mut s.timeouts)?
+        }
         word => {
             let hint = nearest(word, WORDS);
             return Err(c.wrong("an option of states").hint(hint));

@@ -98,9 +98,9 @@ pub const IIPF_TM_OTHER_FIRST: usize = 11;
 pub const IIPF_TM_OTHER_SINGLE: usize = 12;
 /// Other protocols.
 pub const IIPF_TM_OTHER_MULTIPLE: usize = 13;
-/// GRE with a call id, both ends have sent; before, as other protocols.
+/// GRE with a call id.
 pub const IIPF_TM_GRE: usize = 14;
-/// ESP, both ends have sent.
+/// ESP.
 pub const IIPF_TM_ESP: usize = 15;
 /// A fragment waits for the others.
 pub const IIPF_TM_FRAG: usize = 16;
@@ -108,7 +108,7 @@ pub const IIPF_TM_FRAG: usize = 16;
 pub const IIPF_TM_SRC_TRACK: usize = 17;
 /// A NAT mapping stays after its last state.
 pub const IIPF_TM_MAPPING: usize = 18;
-/// A port block stays with its host after the last mapping in it.
+/// Not used, and must be [`IIPF_TM_DEFAULT`]: a port block goes with the last mapping in it.
 pub const IIPF_TM_BLOCK: usize = 19;
 /// From so many states on, timeouts are scaled down; 0: never. No seconds.
 pub const IIPF_TM_ADAPTIVE_START: usize = 20;

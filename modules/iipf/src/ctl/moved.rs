@@ -82,6 +82,7 @@ fn class(p: u8, call: bool, [a, b]: [u64; 2]) -> Class {
         (Class::UdpFirst, 2.., 0) => Class::UdpSingle,
         (Class::IcmpFirst, _, 1..) => Class::IcmpMultiple,
         (Class::TunnelFirst, _, 1..) => Class::TunnelMultiple,
+        (Class::EspFirst, _, 1..) => Class::EspMultiple,
         (Class::OtherFirst, _, 1..) => Class::OtherMultiple,
         (Class::OtherFirst, 2.., 0) => Class::OtherSingle,
         (class, _, _) => class,

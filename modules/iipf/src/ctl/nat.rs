@@ -25,7 +25,6 @@ use crate::softc::Config;
 use crate::softc::Family;
 use crate::softc::Iipf;
 use crate::step::peer;
-use crate::worker::SOURCE_IDLE;
 
 /// What the three lists of blocks of an address are for.
 const BLOCK_PROTOS: [u8; 3] = [proto::TCP, proto::UDP, proto::ICMP];
@@ -182,7 +181,7 @@ impl Iipf {
             put(&mut reply.sources, &mut reply.count, || abi::SourceInfo {
                 rule: self.rule_id(s, src.rule.load(Relaxed)),
                 addr: octets(six, src.key(Side::A).unpack().src),
-                outside: [0; 16],
+                reserved: [0; 16],
                 states,
                 conns: src.conns.load(Relaxed),
                 rate: src.rate.load(Relaxed) as u32,
@@ -190,7 +189,9 @@ impl Iipf {
                 refused: src.refused.load(Relaxed),
                 age: now.wrapping_sub(src.made.load(Relaxed)),
                 expires: match (states, mappings) {
-                    (0, 0) => SOURCE_IDLE.saturating_sub(idle),
+                    (0, 0) => self
+                        .source_idle(s, src.rule.load(Relaxed))
+                        .saturating_sub(idle),
                     _ => 0,
                 },
                 af: if six { INET6 } else { INET },

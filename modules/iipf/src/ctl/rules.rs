@@ -228,7 +228,9 @@ impl Iipf {
         }
         // Numbers of rules that are gone stay with their states.
         let wanted = |id: u64| order.binary_search_by_key(&id, |o| o.0).is_ok();
-        let busy = |s: &&KArc<RuleStats>| wanted(s.id) || s.states.load(Relaxed) > 0;
+        let busy = |s: &&KArc<RuleStats>| {
+            wanted(s.id) || s.states.load(Relaxed) > 0 || s.nodes.load(Relaxed) > 0
+        };
         let top = known.iter().filter(busy).map(|s| s.num as usize + 1).max();
         let top = top.unwrap_or(0);
         for _ in 0..top {

@@ -33,9 +33,9 @@ pub enum Class {
     IcmpFirst,
     /// ICMP queries: answered; errors do not count.
     IcmpMultiple,
-    /// GRE with a call id, ESP with an SPI: one end.
+    /// GRE with a call id: one end.
     TunnelFirst,
-    /// GRE, ESP: both ends.
+    /// GRE with a call id: both ends.
     TunnelMultiple,
     /// Other protocols: one packet.
     OtherFirst,
@@ -47,10 +47,16 @@ pub enum Class {
     Fragment,
     /// An endpoint-independent mapping that no flow uses.
     Mapping,
+    /// ESP: one end.
+    EspFirst,
+    /// ESP: both ends.
+    EspMultiple,
+    /// The counts of a source that has nothing any more.
+    Source,
 }
 
 /// How many classes there are.
-pub const CLASSES: usize = 18;
+pub const CLASSES: usize = 21;
 
 /// All classes, in order, with the name that the configuration gives them.
 pub const NAMES: [(Class, &str); CLASSES] = [
@@ -72,6 +78,9 @@ pub const NAMES: [(Class, &str); CLASSES] = [
     (Class::OtherMultiple, "other.multiple"),
     (Class::Fragment, "frag"),
     (Class::Mapping, "mapping"),
+    (Class::EspFirst, "esp.first"),
+    (Class::EspMultiple, "esp.multiple"),
+    (Class::Source, "source"),
 ];
 
 impl Class {
@@ -104,6 +113,12 @@ impl Class {
     }
 }
 
+/// The longest [`Timeouts::pause`], which is that of the defaults.
+const PAUSE: u32 = 60;
+
+/// Classes that no flow has.
+const OTHERS: [Class; 3] = [Class::Fragment, Class::Mapping, Class::Source];
+
 /// Seconds by class, and when they begin to shrink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -112,6 +127,8 @@ pub struct Timeouts {
     adaptive_start: u32,
     /// At this many flows they would be 0.
     adaptive_end: u32,
+    /// See [`Timeouts::pause`].
+    pause: u32,
 }
 
 /// What makes a scale impossible: it would end before it starts.
@@ -132,12 +149,15 @@ impl Timeouts {
                 240, 240, 7_440, 240, 240, 240, // TCP
                 120, 120, 300, // UDP
                 60, 60, // ICMP
-                120, 600, // GRE, ESP
+                120, 600, // GRE
                 60, 60, 300, // others
-                30, 300,
+                30, 300, // fragments, mappings
+                120, 600, // ESP
+                60,  // sources
             ],
             adaptive_start: 0,
             adaptive_end: 0,
+            pause: PAUSE,
         }
     }
 
@@ -147,11 +167,20 @@ impl Timeouts {
         self.secs.get(class as usize).copied().unwrap_or(0)
     }
 
+    /// How often a flow is looked at, in seconds: what takes the class of the shortest timeout
+    /// meanwhile, shall not outlive it for long.
+    pub const fn pause(&self) -> u32 {
+        self.pause
+    }
+
     /// Sets the seconds of a class.
     pub fn set(&mut self, class: Class, secs: u32) {
         if let Some(s) = self.secs.get_mut(class as usize) {
             *s = secs;
         }
+        let flows = NAMES.iter().filter(|n| !OTHERS.contains(&n.0));
+        let least = flows.map(|n| self.get(n.0)).min().unwrap_or(PAUSE);
+        self.pause = least.clamp(1, PAUSE);
     }
 
     /// Shrinks timeouts from `start` flows on, in a line that reaches 0 at `end`. 0, 0: never.
