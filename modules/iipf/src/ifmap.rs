@@ -8,8 +8,12 @@ use iipf_abi as abi;
 use kern::cx::MaySleep;
 use kern::errno::Result;
 use kern::ifnet::IfName;
+use kern::mem::KArc;
 use kern::mem::KVec;
 use kern::pfil;
+use kern::pfil::Dir;
+use kern::pfil::Rx;
+use kern::stats::Counters;
 
 use classify::IfSet;
 
@@ -25,14 +29,113 @@ pub(crate) struct Addr {
     pub prefixlen: u8,
 }
 
+kern::counters! {
+    /// Packets that were judged, as [`abi::IfInfo::packets`] has them.
+    pub enum IfCtr {
+        In4Passed = "in4_passed", "IPv4 packets passed in";
+        In4Dropped = "in4_dropped", "IPv4 packets dropped in";
+        Out4Passed = "out4_passed", "IPv4 packets passed out";
+        Out4Dropped = "out4_dropped", "IPv4 packets dropped out";
+        In6Passed = "in6_passed", "IPv6 packets passed in";
+        In6Dropped = "in6_dropped", "IPv6 packets dropped in";
+        Out6Passed = "out6_passed", "IPv6 packets passed out";
+        Out6Dropped = "out6_dropped", "IPv6 packets dropped out";
+    }
+}
+
+/// All of them: passed and dropped.
+pub(crate) const IF_CTRS: [[IfCtr; 2]; 4] = [
+    [IfCtr::In4Passed, IfCtr::In4Dropped],
+    [IfCtr::Out4Passed, IfCtr::Out4Dropped],
+    [IfCtr::In6Passed, IfCtr::In6Dropped],
+    [IfCtr::Out6Passed, IfCtr::Out6Dropped],
+];
+
+/// What is counted of an interface, from one map and ruleset to the next. Per CPU, and one line of
+/// it: a packet costs one addition.
+pub(crate) struct IfStats {
+    pub ifindex: u32,
+    pub name: IfName,
+    pub packets: Counters<IfCtr>,
+}
+
+impl IfStats {
+    /// Whether it is this interface's.
+    pub fn of(&self, iface: &Iface) -> bool {
+        self.ifindex == iface.ifindex && self.name.as_str() == iface.name.as_str()
+    }
+
+    /// Packets in and out.
+    pub fn both(&self) -> [u64; 2] {
+        let sum = |[pass, drop]: [IfCtr; 2]| {
+            let packets = &self.packets;
+            packets.sum(pass).wrapping_add(packets.sum(drop))
+        };
+        let [in4, out4, in6, out6] = IF_CTRS.map(sum);
+        [in4.wrapping_add(in6), out4.wrapping_add(out6)]
+    }
+}
+
+/// The counters of all interfaces that there are.
+#[derive(Default)]
+pub(crate) struct IfCounts {
+    pub list: KVec<KArc<IfStats>>,
+    /// Packets in and out of those that are gone.
+    pub gone: [u64; 2],
+}
+
+impl IfCounts {
+    /// Those of an interface, made if need be.
+    fn get<C: MaySleep>(&mut self, cx: &mut C, iface: &Iface) -> Result<KArc<IfStats>> {
+        if let Some(known) = self.list.iter().find(|s| s.of(iface)) {
+            return Ok(known.clone());
+        }
+        let stats = IfStats {
+            ifindex: iface.ifindex,
+            name: iface.name,
+            packets: Counters::new(cx)?,
+        };
+        let stats = KArc::new(cx, stats)?;
+        self.list.push(cx, stats.clone())?;
+        Ok(stats)
+    }
+
+    /// Forgets interfaces that are not there any more.
+    pub fn keep(&mut self, there: impl Fn(&IfStats) -> bool) {
+        while let Some(at) = self.list.iter().position(|s| !there(s)) {
+            let Some(gone) = self.list.swap_remove(at) else {
+                return;
+            };
+            for (sum, n) in self.gone.iter_mut().zip(gone.both()) {
+                *sum = sum.wrapping_add(n);
+            }
+        }
+    }
+}
+
 /// One interface.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Iface {
     pub ifindex: u32,
     pub name: IfName,
     pub slot: u8,
     pub skip: bool,
     pub up: bool,
+    /// Of those that packets are judged by.
+    pub stats: Option<KArc<IfStats>>,
+}
+
+impl Iface {
+    /// Counts a packet that was judged.
+    #[inline]
+    pub fn count(&self, rx: &Rx, dropped: bool) {
+        let out = usize::from(rx.dir == Dir::Out);
+        let six = usize::from(rx.af == pfil::Af::V6);
+        let pair = IF_CTRS.get(out | six << 1);
+        if let (Some(stats), Some([pass, drop])) = (&self.stats, pair) {
+            stats.packets.inc(if dropped { *drop } else { *pass });
+        }
+    }
 }
 
 /// Every interface that there is.
@@ -96,6 +199,7 @@ impl IfMap {
                 slot: slot(records, name),
                 skip: records.iter().filter(skip).any(|r| means(r, name) > 0),
                 up: info.up,
+                stats: None,
             };
             if let Err(e) = ifs.push(cx, iface) {
                 result = Err(e);
@@ -121,6 +225,17 @@ impl IfMap {
         result?;
         kern::sort::by_key(&mut ifs, |i| i.ifindex);
         Ok(IfMap { ifs, addrs })
+    }
+
+    /// Has packets of all interfaces counted.
+    ///
+    /// # Errors
+    /// ENOMEM.
+    pub fn counted<C: MaySleep>(&mut self, cx: &mut C, counts: &mut IfCounts) -> Result {
+        for iface in self.ifs.iter_mut() {
+            iface.stats = Some(counts.get(cx, iface)?);
+        }
+        Ok(())
     }
 
     /// The interface of an index.

@@ -312,6 +312,9 @@ impl Iipf {
             pfil::Af::V6 => job.judge(&self.v6),
         };
         d.kick |= job.kick;
+        if let Some(iface) = iface.filter(|_| !dry) {
+            iface.count(rx, d.drop.is_some());
+        }
         d
     }
 

@@ -24,6 +24,7 @@ use crate::cond::INET;
 use crate::cond::INET6;
 use crate::entry::Map;
 use crate::entry::NONE;
+use crate::ifmap::IfCounts;
 use crate::ifmap::IfMap;
 use crate::ifmap::link_local;
 use crate::pool::AddrPorts;
@@ -45,7 +46,8 @@ impl Iipf {
             return;
         };
         // Without memory things stay as they were; the next change tries again.
-        if live.follow(cx, &mut config.ports).is_err() {
+        let c: &mut Config = &mut config;
+        if live.follow(cx, &mut c.ports, &mut c.ifs).is_err() {
             kern::log!(
                 kern::log::Level::Warning,
                 "iipf: no memory to follow the interfaces"
@@ -137,8 +139,14 @@ impl Live {
     /// # Errors
     /// ENOMEM: some of it is as it was.
     #[inline(never)]
-    pub fn follow(&self, cx: &mut Thread, ports: &mut KVec<KArc<AddrPorts>>) -> Result {
-        let map = IfMap::read(cx, &self.ifaces)?;
+    pub fn follow(
+        &self,
+        cx: &mut Thread,
+        ports: &mut KVec<KArc<AddrPorts>>,
+        counts: &mut IfCounts,
+    ) -> Result {
+        let mut map = IfMap::read(cx, &self.ifaces)?;
+        map.counted(cx, counts)?;
         for dynamic in self.dynamic.iter() {
             let mut wanted = self.wanted(cx, &map, dynamic)?;
             set(cx, &dynamic.table, &mut wanted)?;
@@ -153,6 +161,11 @@ impl Live {
         }
         let value = Value::new(cx, map)?;
         drop(self.ifs.replace(cx, Some(value)));
+        epoch::read(cx, |s| {
+            if let Some(map) = self.ifs.peek(s) {
+                counts.keep(|one| map.get(one.ifindex).is_some_and(|i| one.of(i)));
+            }
+        });
         Ok(())
     }
 

@@ -28,6 +28,7 @@ use crate::entry::Flow;
 use crate::entry::Map;
 use crate::entry::Source;
 use crate::frag::Frags;
+use crate::ifmap::IfCounts;
 use crate::load::Load;
 use crate::overload::Overloads;
 use crate::pool::AddrPorts;
@@ -143,6 +144,7 @@ pub(crate) struct Config {
     pub tables: KVec<KArc<Named>>,
     /// Ports of outside addresses; in order of family and address.
     pub ports: KVec<KArc<AddrPorts>>,
+    pub ifs: IfCounts,
     /// Forwards that programs asked for.
     pub forwards: KVec<crate::entry::Forward>,
     pub next_forward: u64,

@@ -30,6 +30,7 @@ use kern::trace::Trace;
 use crate::alg::Controls;
 use crate::blocklog::BlockLog;
 use crate::frag::Frags;
+use crate::ifmap::IfCounts;
 use crate::log;
 use crate::overload::Overloads;
 use crate::softc::Config;
@@ -70,6 +71,7 @@ fn nothing(cx: &mut Thread) -> Result<KBox<Config>> {
         live: None,
         tables: KVec::new(),
         ports: KVec::new(),
+        ifs: IfCounts::default(),
         forwards: KVec::new(),
         next_forward: 1,
     };
@@ -153,6 +155,7 @@ impl Iipf {
         config.load = None;
         config.tables = KVec::new();
         config.ports = KVec::new();
+        config.ifs = IfCounts::default();
         config.forwards = KVec::new();
     }
 }

@@ -295,7 +295,7 @@ fn if_json(i: &IfInfo) -> Value {
     json!({
         "name": i.name.to_string(), "index": i.ifindex, "slot": i.slot,
         "up": i.flags & IIPF_IF_UP != 0, "skip": i.flags & IIPF_IF_SKIP != 0,
-        "addresses": i.addrs, "packets": counts, "bytes_in": i.bytes[0], "bytes_out": i.bytes[1],
+        "addresses": i.addrs, "packets": counts,
     })
 }
 
@@ -396,7 +396,6 @@ fn status(dev: &mut impl Device) -> Result<Shown, String> {
         "rules": s.used[IIPF_LIMIT_RULES], "rules_memory": s.rules_memory,
         "tables": s.used[IIPF_LIMIT_TABLES], "table_memory": s.table_memory,
         "packets_in": s.packets[0], "packets_out": s.packets[1],
-        "bytes_in": s.bytes[0], "bytes_out": s.bytes[1],
         "passed": s.passed, "dropped": s.dropped,
     });
     Ok(Shown { text, json })

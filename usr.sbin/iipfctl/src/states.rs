@@ -235,23 +235,16 @@ pub(crate) fn map_json(m: &MapInfo) -> Value {
 
 pub(crate) fn source_text(s: &SourceInfo) -> String {
     let addr = address(s.af, s.addr).map_or("?".into(), |a| a.to_string());
-    let mut out = format!(
-        "{addr} states {} connections {} rate {} mappings {} refused {}",
+    format!(
+        "{addr} states {} connections {} rate {} mappings {} refused {}\n",
         s.states, s.conns, s.rate, s.mappings, s.refused
-    );
-    if s.outside != [0; 16]
-        && let Some(outside) = address(s.af, s.outside)
-    {
-        _ = write!(out, " -> {outside}");
-    }
-    out + "\n"
+    )
 }
 
 pub(crate) fn source_json(s: &SourceInfo) -> Value {
     let text = |bytes| address(s.af, bytes).map(|a| a.to_string());
     json!({
         "address": text(s.addr),
-        "outside": text(s.outside).filter(|_| s.outside != [0; 16]),
         "states": s.states, "connections": s.conns, "rate": s.rate,
         "mappings": s.mappings, "refused": s.refused, "age": s.age, "expires": s.expires,
         "rule": (s.rule != 0).then(|| format!("{:#018x}", s.rule)),

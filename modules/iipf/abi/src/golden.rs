@@ -379,7 +379,7 @@ pub const ABI: Abi = Abi {
         layout!(SourceInfo {
             rule,
             addr,
-            outside,
+            reserved,
             states,
             conns,
             rate,
@@ -440,7 +440,7 @@ pub const ABI: Abi = Abi {
             rules_memory,
             table_memory,
             packets,
-            bytes,
+            pad,
             passed,
             dropped,
             reserved
@@ -474,7 +474,6 @@ pub const ABI: Abi = Abi {
             flags,
             addrs,
             packets,
-            bytes,
             reserved
         }),
     ],

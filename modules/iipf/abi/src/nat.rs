@@ -182,8 +182,8 @@ pub struct SourceInfo {
     pub rule: u64,
     /// Network order; IPv4 in the first four bytes.
     pub addr: [u8; 16],
-    /// The outside address it is bound to, with paired pools or sticky addresses; zero: none.
-    pub outside: [u8; 16],
+    /// Zero.
+    pub reserved: [u8; 16],
     /// States.
     pub states: u32,
     /// TCP connections that completed the handshake.

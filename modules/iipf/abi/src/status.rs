@@ -52,10 +52,10 @@ pub struct Status {
     pub rules_memory: u64,
     /// Bytes of memory of all tables.
     pub table_memory: u64,
-    /// Packets, in and out.
+    /// Packets that rules or states decided, in and out, of all interfaces.
     pub packets: [u64; 2],
-    /// Bytes of them.
-    pub bytes: [u64; 2],
+    /// Zero.
+    pub pad: [u64; 2],
     /// Packets that passed.
     pub passed: u64,
     /// Packets that did not.
@@ -142,12 +142,11 @@ pub struct IfInfo {
     pub flags: u32,
     /// Addresses it has.
     pub addrs: u32,
-    /// Packets: passed in, dropped in, passed out, dropped out; IPv4, then IPv6.
+    /// Packets that rules or states decided: passed in, dropped in, passed out, dropped out; IPv4,
+    /// then IPv6.
     pub packets: [u64; 8],
-    /// Bytes passed in and out.
-    pub bytes: [u64; 2],
     /// Zero.
-    pub reserved: [u64; 6],
+    pub reserved: [u64; 8],
 }
 
 /// [`IfInfo::flags`]: up.

@@ -158,7 +158,8 @@ impl Iipf {
         let maps = ruleset.limit(abi::IIPF_LIMIT_MAPPINGS, crate::softc::MAPS);
         let sources = ruleset.limit(abi::IIPF_LIMIT_SRC_NODES, crate::softc::SOURCES);
         let live = ruleset.live.clone();
-        live.follow(cx, &mut config.ports).map_err(rules)?;
+        live.follow(cx, &mut config.ports, &mut config.ifs)
+            .map_err(rules)?;
         if check {
             return Ok(());
         }

@@ -10,6 +10,7 @@ use kern::cx::Thread;
 use kern::errno::Errno;
 use kern::errno::Result;
 
+use crate::ifmap::IF_CTRS;
 use crate::ifmap::IfMap;
 use crate::ifmap::means;
 use crate::softc;
@@ -93,6 +94,12 @@ impl Iipf {
             .iter()
             .fold(0, |n: u64, &c| n.wrapping_add(self.counters.sum(c)));
         st.dropped = self.drops.total();
+        st.packets = config.ifs.gone;
+        for stats in config.ifs.list.iter() {
+            for (sum, n) in st.packets.iter_mut().zip(stats.both()) {
+                *sum = sum.wrapping_add(n);
+            }
+        }
         Ok(())
     }
 
@@ -122,6 +129,11 @@ impl Iipf {
             let name = iface.name.as_str();
             let flag = |on: bool, bit: u32| if on { bit } else { 0 };
             let named = records.iter().any(|r| means(r, name) > 0);
+            let stats = config.ifs.list.iter().find(|s| s.of(iface));
+            let mut packets = [0; 8];
+            for (n, c) in packets.iter_mut().zip(IF_CTRS.iter().flatten()) {
+                *n = stats.map_or(0, |s| s.packets.sum(*c));
+            }
             *slot = abi::IfInfo {
                 name: Name::new(name).unwrap_or(Name::EMPTY),
                 ifindex: iface.ifindex,
@@ -135,6 +147,7 @@ impl Iipf {
                         .filter(|a| a.ifindex == iface.ifindex)
                         .count(),
                 ),
+                packets,
                 ..abi::IfInfo::default()
             };
             reply.count = reply.count.wrapping_add(1);

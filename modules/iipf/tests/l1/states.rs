@@ -318,6 +318,26 @@ fn interfaces_are_listed() {
 }
 
 #[test]
+fn interfaces_count_what_was_judged() {
+    let site = site();
+    site.out(&udp((HOST, 5000), (SERVER, 53), b"12")).unwrap();
+    site.back(&udp((SERVER, 53), (OUTSIDE, 5000), b"3"))
+        .unwrap();
+    assert_eq!(site.back(&udp((SERVER, 53), (OUTSIDE, 5001), b"")), None);
+    let page = site.ask(&abi::IIPFLISTIFS, &abi::Cursor::default());
+    let wan = page.ifs[..2]
+        .iter()
+        .find(|i| i.name.as_str() == Some("wan0"))
+        .unwrap();
+    assert_eq!(wan.packets, [1, 1, 1, 0, 0, 0, 0, 0]);
+    let all = |packets: [u64; 8]| packets.iter().sum::<u64>();
+    let seen = page.ifs[..2].iter().map(|i| all(i.packets)).sum::<u64>();
+    let st = site.ask(&abi::IIPFSTATUS, &());
+    assert_eq!(st.packets.iter().sum::<u64>(), seen);
+    site.end();
+}
+
+#[test]
 fn rules_count_what_their_states_do() {
     let site = site();
     site.out(&udp((HOST, 5000), (SERVER, 53), b"12")).unwrap();
