@@ -119,7 +119,7 @@ rule_for()
 	PF
 	NAT_GLOBAL=
 	[ "$1" = keep ] || only nft "chain untracked { type filter hook prerouting priority raw; iifname wan0 tcp dport 80 tcp flags & (syn|ack) == syn notrack; }
-	chain proxy { type filter hook forward priority filter - 1; iifname wan0 ip daddr $NAT_LAN2 tcp dport 80 ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm; }"
+	chain proxy { type filter hook forward priority filter - 1; iifname wan0 ip daddr $NAT_LAN2 tcp dport 80 ct state invalid,untracked synproxy mss 1460 wscale 10 timestamp sack-perm; }"
 }
 
 # flood ADDR PORT: SYNs of a host that answers nothing.
