@@ -68,6 +68,51 @@ pub(crate) fn build<C: MayDrain>(
     let timeouts = all_timeouts(cx, load, options)?;
     check_limits(load, options)?;
     check_records(load)?;
+    let pools = all_pools(cx, load)?;
+    let lists = compiled(cx, load)?;
+    let none = |_| Wrong::new(NO_MEMORY, abi::IIPF_KIND_RULE, 0);
+    let rules = all_rules(cx, load, heir.stats, &pools).map_err(none)?;
+    let live = live(cx, load, heir.named, lists.dynamic, pools).map_err(none)?;
+    let options = load.options.pop().ok_or_else(missing)?;
+    let proxy = |r: &Rule| r.rec.state.mode == abi::IIPF_STATE_SYNPROXY;
+    let proxies = rules.iter().any(proxy);
+    let ruleset = Ruleset {
+        generation: heir.generation,
+        live,
+        filter: lists.filter,
+        notes: lists.notes,
+        nat: lists.nat,
+        rdr: lists.rdr,
+        binat: lists.binat,
+        binat_in: lists.binat_in,
+        rules,
+        timeouts,
+        by_num: heir.by_num,
+        stats: heir.all,
+        options,
+        proxies,
+        names: core::mem::take(&mut load.names),
+        tables: core::mem::take(&mut load.tables),
+        timeout_recs: core::mem::take(&mut load.timeouts),
+        anchors: core::mem::take(&mut load.anchors),
+    };
+    Value::new(cx, ruleset).map_err(none)
+}
+
+/// What packets are looked up in.
+struct Lists {
+    filter: KBox<Searched>,
+    notes: KBox<Searched>,
+    nat: KBox<Searched>,
+    rdr: KBox<Searched>,
+    binat: KBox<Searched>,
+    binat_in: KBox<Searched>,
+    dynamic: KVec<Dynamic>,
+}
+
+/// Compiles the rules. Apart, for frames are small.
+#[inline(never)]
+fn compiled<C: MaySleep>(cx: &mut C, load: &Load) -> Result<Lists, Wrong> {
     let mut conditions = Conditions {
         load,
         sources: KVec::new(),
@@ -77,7 +122,6 @@ pub(crate) fn build<C: MayDrain>(
         condition(cx, load, &mut conditions, rule, &mut when)
             .map_err(|error| Wrong::new(error, abi::IIPF_KIND_RULE, i))?;
     }
-    let pools = all_pools(cx, load)?;
     let filter = searched(
         cx,
         load,
@@ -115,32 +159,15 @@ pub(crate) fn build<C: MayDrain>(
     let binat_in = searched(cx, load, &when, &both, false)?;
     let none = |_| Wrong::new(NO_MEMORY, abi::IIPF_KIND_RULE, 0);
     let dynamic = all_dynamic(cx, &conditions).map_err(none)?;
-    let rules = all_rules(cx, load, heir.stats, &pools).map_err(none)?;
-    let live = live(cx, load, heir.named, dynamic, pools).map_err(none)?;
-    let options = load.options.pop().ok_or_else(missing)?;
-    let proxy = |r: &Rule| r.rec.state.mode == abi::IIPF_STATE_SYNPROXY;
-    let proxies = rules.iter().any(proxy);
-    let ruleset = Ruleset {
-        generation: heir.generation,
-        live,
+    Ok(Lists {
         filter,
         notes,
         nat,
         rdr,
         binat,
         binat_in,
-        rules,
-        timeouts,
-        by_num: heir.by_num,
-        stats: heir.all,
-        options,
-        proxies,
-        names: core::mem::take(&mut load.names),
-        tables: core::mem::take(&mut load.tables),
-        timeout_recs: core::mem::take(&mut load.timeouts),
-        anchors: core::mem::take(&mut load.anchors),
-    };
-    Value::new(cx, ruleset).map_err(none)
+        dynamic,
+    })
 }
 
 /// What a rule asks, as the classifier has it, behind those of the rules before it.

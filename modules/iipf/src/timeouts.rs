@@ -13,6 +13,7 @@ use crate::load::Wrong;
 const NO_MEMORY: u32 = abi::IIPF_LE_MEMORY;
 
 /// The global timeouts, then those of records, each on top of the global ones.
+#[inline(never)]
 pub(crate) fn all_timeouts<C: MaySleep>(
     cx: &mut C,
     load: &Load,
