@@ -168,7 +168,9 @@ def arrived(*ghosts):
 
 
 def ours(p):
-    """Not the neighbours' talk."""
+    """Not the neighbours' talk, which no router passes on: its hop limit is whole."""
+    if p.version == 6 and p.icmp and p.icmp[0] in range(133, 138) and p.ttl == 255:
+        return False
     return not (p.version == 6 and (p.dst.startswith("ff02:") or p.src.startswith("fe80:")))
 
 
