@@ -47,6 +47,7 @@ mod frag;
 mod icmp;
 mod ifmap;
 mod job;
+mod keep;
 mod load;
 mod log;
 mod mapping;

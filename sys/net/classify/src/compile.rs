@@ -23,11 +23,11 @@ use crate::rec::Rec;
 use crate::rule::Anchor;
 use crate::rule::IfSet;
 use crate::rule::Rule;
+use crate::search::trim;
 use crate::sweep::Rules;
 use crate::sweep::TESTED;
 use crate::tree::Branch;
 use crate::tree::NOTHING;
-use crate::tree::trim;
 
 /// A rule that is in more classes than this is in the tree that all share, if too many are.
 const OWN: usize = 4;

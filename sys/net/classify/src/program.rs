@@ -12,7 +12,9 @@ use crate::rec::DST_NOT;
 use crate::rec::GUARD;
 use crate::rec::IFACE;
 use crate::rec::MAYBE;
+use crate::rec::MET;
 use crate::rec::Point;
+use crate::rec::RANK;
 use crate::rec::Rec;
 use crate::rec::SRC_NOT;
 use crate::rec::TRANSPORT_DIMS;
@@ -20,9 +22,7 @@ use crate::rule::IfSet;
 use crate::tables::Tables;
 use crate::tree::Branch;
 use crate::tree::Forest;
-use crate::tree::MET;
 use crate::tree::NOTHING;
-use crate::tree::RANK;
 
 /// The rules of one family, in an order of which the first match decides.
 pub struct Program<A> {

@@ -125,3 +125,10 @@ impl Rec {
             && (flags & DST_TABLE == 0 || has(self.dst_table, f.dst, DST_TABLE_NOT))
     }
 }
+
+/// An entry is a rank in these bits.
+pub const RANK: u32 = MET - 1;
+/// With this bit, whoever comes here has met all that the rule asks.
+pub const SURE: u32 = 1 << 29;
+/// With this one, all ranges of addresses.
+pub const MET: u32 = 1 << 28;

@@ -187,3 +187,14 @@ impl<A: Key> Index<A> {
         })
     }
 }
+
+/// Makes it a copy that has no room to grow.
+#[inline(never)]
+pub fn trim<T: Copy, C: MaySleep>(cx: &mut C, of: &mut KVec<T>) -> Result {
+    let mut to = KVec::with_capacity(cx, of.len())?;
+    for x in of.iter() {
+        to.push(cx, *x)?;
+    }
+    *of = to;
+    Ok(())
+}

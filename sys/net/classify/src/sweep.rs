@@ -9,9 +9,9 @@ use crate::flatten::Ranges;
 use crate::flatten::full;
 use crate::key::Key;
 use crate::rec::DST;
+use crate::rec::MET;
 use crate::rec::SRC;
-use crate::tree::MET;
-use crate::tree::SURE;
+use crate::rec::SURE;
 
 /// What the builder knows of the rules, by rank.
 pub struct Rules<'r, A> {

@@ -13,8 +13,11 @@ use kern::mem::KVec;
 use crate::grid::Grids;
 use crate::key::Key;
 use crate::rec::Point;
+use crate::rec::RANK;
+use crate::rec::SURE;
 use crate::search::Buckets;
 use crate::search::Index;
+use crate::search::trim;
 
 /// Where a branch goes: a kind in the upper two bits, the rest by kind.
 pub type Branch = u32;
@@ -28,13 +31,6 @@ pub const NODE: Branch = 1 << 30;
 pub const LIST: Branch = 2 << 30;
 /// An entry.
 pub const ONE: Branch = 3 << 30;
-
-/// An entry is a rank in these bits.
-pub const RANK: u32 = MET - 1;
-/// With this bit, whoever comes here has met all that the rule asks.
-pub const SURE: u32 = 1 << 29;
-/// With this one, all ranges of addresses.
-pub const MET: u32 = 1 << 28;
 
 /// Nodes on the longest way.
 pub const MAX_DEPTH: u8 = 24;
@@ -67,17 +63,6 @@ pub struct Forest<A> {
     pub lists: KVec<u32>,
     pub index: Index<A>,
     pub grids: Grids<A>,
-}
-
-/// Makes it a copy that has no room to grow.
-#[inline(never)]
-pub fn trim<T: Copy, C: MaySleep>(cx: &mut C, of: &mut KVec<T>) -> Result {
-    let mut to = KVec::with_capacity(cx, of.len())?;
-    for x in of.iter() {
-        to.push(cx, *x)?;
-    }
-    *of = to;
-    Ok(())
 }
 
 impl<A: Key> Forest<A> {

@@ -14,10 +14,10 @@ use kern::mem::KVec;
 use crate::error::Refused;
 use crate::grid::Source;
 use crate::key::Key;
+use crate::rec::SURE;
 use crate::splits::Split;
 use crate::splits::Splits;
 use crate::sweep::Rules;
-use crate::sweep::Sweeper;
 use crate::tree::Branch;
 use crate::tree::Forest;
 use crate::tree::LIST;
@@ -26,8 +26,9 @@ use crate::tree::NODE;
 use crate::tree::NOTHING;
 use crate::tree::Node;
 use crate::tree::ONE;
-use crate::tree::SURE;
 use score::Score;
+use score::Scorer;
+use score::hash;
 
 /// Lists up to this long are scanned.
 const FEW: usize = 4;
@@ -62,15 +63,13 @@ struct Job {
 
 /// The work of building one family's trees.
 pub struct Builder<'r, A> {
-    rules: Rules<'r, A>,
-    sweeper: Sweeper<A>,
+    by: Scorer<'r, A>,
     forest: &'r mut Forest<A>,
     /// Lists of the jobs, those of the newest on top.
     pool: KVec<u32>,
     jobs: KVec<Job>,
     /// Children that are like an earlier one: theirs and that one's place.
     same: KVec<(u32, u32)>,
-    sorted: KVec<u32>,
     splits: Splits,
     /// The list of a split, without what it leaves behind.
     kept: KVec<u32>,
@@ -98,13 +97,11 @@ impl<'r, A: Key> Builder<'r, A> {
     ) -> Result<Self, Refused> {
         let n = rules.ranges.len();
         Ok(Builder {
-            rules,
-            sweeper: Sweeper::new(cx, n)?,
+            by: Scorer::new(cx, rules)?,
             forest,
             pool: KVec::new(),
             jobs: KVec::new(),
             same: KVec::new(),
-            sorted: KVec::new(),
             splits: Splits::new(n),
             kept: KVec::new(),
             listed: 0,
@@ -121,7 +118,7 @@ impl<'r, A: Key> Builder<'r, A> {
         self.listed = 0;
         for &rank in list {
             self.pool.push(cx, rank)?;
-            if self.rules.hides(rank, 0) {
+            if self.by.rules.hides(rank, 0) {
                 break;
             }
         }
@@ -175,7 +172,7 @@ impl<'r, A: Key> Builder<'r, A> {
             list.push(cx, rank)?;
         }
         let score = if job.depth < MAX_DEPTH && self.listed < self.most_listed {
-            self.best_split(cx, &list, job.resolved)?
+            self.by.best_split(cx, &list, job.resolved)?
         } else {
             None
         };
@@ -201,7 +198,7 @@ impl<'r, A: Key> Builder<'r, A> {
         resolved: u8,
     ) -> Result<Option<Branch>, Refused> {
         let of = Source {
-            rules: &self.rules,
+            rules: &self.by.rules,
             list,
             resolved,
         };
@@ -214,7 +211,7 @@ impl<'r, A: Key> Builder<'r, A> {
         }
         self.grid_bytes = left;
         let grids = &mut self.forest.grids;
-        let grid = grids.build(cx, &mut self.sweeper, &of, dims)?;
+        let grid = grids.build(cx, &mut self.by.sweeper, &of, dims)?;
         Ok(Some(NOTHING | (number(grid as usize)? + 1)))
     }
 
@@ -222,13 +219,13 @@ impl<'r, A: Key> Builder<'r, A> {
         let list = self.pool.get(job.from..job.end).unwrap_or_default();
         match list {
             [] => Ok(NOTHING),
-            [rank] => Ok(ONE | self.rules.entry(*rank, job.resolved)),
+            [rank] => Ok(ONE | self.by.rules.entry(*rank, job.resolved)),
             _ => {
                 let lists = &mut self.forest.lists;
                 let at = number(lists.len())?;
                 lists.push(cx, number(list.len())?)?;
                 for &rank in list {
-                    lists.push(cx, self.rules.entry(rank, job.resolved))?;
+                    lists.push(cx, self.by.rules.entry(rank, job.resolved))?;
                 }
                 Ok(LIST | at)
             }
@@ -246,9 +243,10 @@ impl<'r, A: Key> Builder<'r, A> {
         let dim = score.dim;
         if score.widest != u32::MAX {
             let count = |_: &mut C, _: A, _: &[u32]| Ok(false);
-            self.sweeper
-                .sweep(cx, &self.rules, list, dim, job.resolved, count)?;
-            self.mark_wide(list, dim, score.widest);
+            self.by
+                .sweeper
+                .sweep(cx, &self.by.rules, list, dim, job.resolved, count)?;
+            self.by.mark_wide(list, dim, score.widest);
         }
         let node = number(self.forest.nodes.len())?;
         let at = number(self.forest.keys.len())?;
@@ -258,13 +256,13 @@ impl<'r, A: Key> Builder<'r, A> {
         let (mut wild_best, mut hidden) = (u32::MAX, false);
         self.kept.truncate(0);
         for (place, &rank) in list.iter().enumerate() {
-            let wide = self.sweeper.wide.get(place).copied().unwrap_or(false);
-            if self.rules.bounded(rank) >> dim & 1 != 0 && !wide {
+            let wide = self.by.sweeper.wide.get(place).copied().unwrap_or(false);
+            if self.by.rules.bounded(rank) >> dim & 1 != 0 && !wide {
                 self.kept.push(cx, rank)?;
             } else if !hidden {
                 self.pool.push(cx, rank)?;
                 wild_best = wild_best.min(rank);
-                hidden = self.rules.hides(rank, job.resolved);
+                hidden = self.by.rules.hides(rank, job.resolved);
             }
         }
         if self.pool.len() != wild_from {
@@ -292,7 +290,7 @@ impl<'r, A: Key> Builder<'r, A> {
             let keys = self.forest.keys.get(at as usize..).unwrap_or_default();
             (self.forest.index.build(cx, keys)?, at, number(keys.len())?)
         };
-        self.forget_wide(list.len());
+        self.by.forget_wide(list.len());
         let made = Node {
             buckets,
             at,
@@ -315,8 +313,7 @@ impl<'r, A: Key> Builder<'r, A> {
         dim: usize,
     ) -> Result<(), Refused> {
         let Builder {
-            rules,
-            sweeper,
+            by: Scorer { rules, sweeper, .. },
             forest,
             pool,
             jobs,
@@ -367,12 +364,4 @@ impl<'r, A: Key> Builder<'r, A> {
         })?;
         refused.map_or(Ok(()), Err)
     }
-}
-
-fn hash(ranks: &[u32]) -> u64 {
-    ranks.iter().fold(0x9e37_79b9_7f4a_7c15, |h, r| {
-        (h ^ u64::from(*r))
-            .wrapping_mul(0xff51_afd7_ed55_8ccd)
-            .rotate_left(29)
-    })
 }

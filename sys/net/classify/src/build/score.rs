@@ -2,12 +2,13 @@
 //! By which dimension a list is split, and what it leaves behind.
 
 use kern::cx::MaySleep;
+use kern::mem::KVec;
 
-use crate::build::Builder;
-use crate::build::hash;
 use crate::error::Refused;
 use crate::key::Key;
 use crate::rec::DIMS;
+use crate::sweep::Rules;
+use crate::sweep::Sweeper;
 
 /// A node's children may have this many times its rules together, and some.
 const COPIES: u64 = 8;
@@ -27,7 +28,23 @@ pub struct Score {
     pub wide: u64,
 }
 
-impl<A: Key> Builder<'_, A> {
+/// The rules, and what tries splits of them.
+pub struct Scorer<'r, A> {
+    pub rules: Rules<'r, A>,
+    pub sweeper: Sweeper<A>,
+    sorted: KVec<u32>,
+}
+
+impl<'r, A: Key> Scorer<'r, A> {
+    pub fn new<C: MaySleep>(cx: &mut C, rules: Rules<'r, A>) -> Result<Self, Refused> {
+        let n = rules.ranges.len();
+        Ok(Scorer {
+            rules,
+            sweeper: Sweeper::new(cx, n)?,
+            sorted: KVec::new(),
+        })
+    }
+
     /// The dimension to split by; `None` when none helps.
     #[inline(never)]
     pub fn best_split<C: MaySleep>(
@@ -156,4 +173,12 @@ fn log(n: u64) -> u64 {
         n << (4 - whole)
     };
     whole * 16 + (rest & 15)
+}
+
+pub fn hash(ranks: &[u32]) -> u64 {
+    ranks.iter().fold(0x9e37_79b9_7f4a_7c15, |h, r| {
+        (h ^ u64::from(*r))
+            .wrapping_mul(0xff51_afd7_ed55_8ccd)
+            .rotate_left(29)
+    })
 }

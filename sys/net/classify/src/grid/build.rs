@@ -16,9 +16,9 @@ use crate::grid::Page;
 use crate::key::Key;
 use crate::rec::DIMS;
 use crate::search::Buckets;
+use crate::search::trim;
 use crate::sweep::Rules;
 use crate::sweep::Sweeper;
-use crate::tree::trim;
 
 /// A dimension is worth its look-up when one in this many rules has a range there.
 const CARE: usize = 8;

@@ -14,10 +14,10 @@ use kern::mem::KVec;
 use crate::key::Key;
 use crate::rec::DIMS;
 use crate::rec::Point;
+use crate::rec::RANK;
+use crate::rec::SURE;
 use crate::search::Buckets;
 use crate::search::Index;
-use crate::tree::RANK;
-use crate::tree::SURE;
 
 /// A cache line of a set.
 type Page = [u64; 8];
