@@ -25,7 +25,7 @@ rw_suite_loom()
 
 rw_suite_asan()
 {
-	rw_counted "AddressSanitizer" rw_asan psref host kern flow if_l2tp
+	rw_counted "AddressSanitizer" rw_asan psref host kern flow classify if_l2tp iipf
 }
 
 rw_suite_tsan()
@@ -112,10 +112,10 @@ rw_suite_kmod()
 {
 	for os in netbsd freebsd; do
 		if rw_is_bsd && [ -z "$(rw_sysdir "$os")" ]; then
-			rw_skip "kmod: if_l2tp for $os" "needs the kernel sources of $os in SYSDIR"
+			rw_skip "kmod: if_l2tp and iipf for $os" "needs the kernel sources of $os in SYSDIR"
 			continue
 		fi
-		rw_step "kmod: if_l2tp for $os, through the gates" rw_kmod "$os"
+		rw_step "kmod: if_l2tp and iipf for $os, through the gates" rw_kmod "$os"
 	done
 }
 
