@@ -143,19 +143,17 @@ impl Iipf {
                 self.counters.inc(Ctr::Resets);
                 build::reset_for(p, TTL).and_then(|s| s.emit(&mut room).ok())
             }
-            Answer::Unreachable(code) => {
-                let typ = match p.af {
-                    Af::V4 => icmp::v4::UNREACH,
-                    Af::V6 => icmp::v6::UNREACH,
-                };
-                if build::may_answer(p, typ, m.is_multicast()).is_err() || !self.may_send_error() {
+            Answer::Unreachable(_) | Answer::TooBig(_) => {
+                let what = problem(p.af, answer);
+                let never = build::may_answer(p, what.typ, m.is_multicast()).is_err();
+                if never || !self.may_send_error() {
                     return;
                 }
                 self.counters.inc(Ctr::Unreachables);
-                let what = Problem { typ, code, arg: 0 };
+                let Ok(front) = front(cx, m, p) else { return };
                 // As from the host that was meant: so a host takes it for an answer, and it needs
                 // no address of ours.
-                build::problem(p, m.head(), what, p.dst, TTL, &mut room).ok()
+                build::problem(p, &front, what, p.dst, TTL, &mut room).ok()
             }
         };
         let Some(bytes) = len.and_then(|n| room.get(..n)) else {
@@ -197,6 +195,34 @@ impl Iipf {
             Some(look) => self.helped(cx, m, p, rx, look, d),
         }
     }
+}
+
+/// What an answer says is wrong.
+fn problem(af: Af, answer: Answer) -> Problem {
+    let (unreach, too_big) = match af {
+        Af::V4 => (
+            icmp::v4::UNREACH,
+            (icmp::v4::UNREACH, icmp::v4::UNREACH_NEEDFRAG),
+        ),
+        Af::V6 => (icmp::v6::UNREACH, (icmp::v6::TOO_BIG, 0)),
+    };
+    let (typ, code, arg) = match answer {
+        Answer::TooBig(mtu) => (too_big.0, too_big.1, mtu),
+        Answer::Unreachable(code) => (unreach, code, 0),
+        _ => (unreach, 0, 0),
+    };
+    Problem { typ, code, arg }
+}
+
+/// The front of the packet, for an error about it. The sum of its header is right: NetBSD makes it
+/// behind the hooks only.
+fn front(cx: &mut Softint, m: &Mbuf, p: &Packet) -> kern::errno::Result<KVec<u8>> {
+    let head = m.head();
+    let mut front = KVec::from_fn(cx, head.len(), |i| head.get(i).copied().unwrap_or(0))?;
+    if p.af == Af::V4 {
+        wire::ipv4::make_sum(&mut front);
+    }
+    Ok(front)
 }
 
 /// A segment as a packet.

@@ -18,6 +18,8 @@ pub(crate) enum Answer {
     Reset,
     /// An ICMP unreachable of this code.
     Unreachable(u8),
+    /// That it is larger than this many bytes, which is what its way out takes.
+    TooBig(u32),
     /// A proxy of SYNs: with this number, and segment size.
     Cookie(u32, u16),
     /// And with a SYN to the server;

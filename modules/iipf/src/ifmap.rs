@@ -121,6 +121,8 @@ pub(crate) struct Iface {
     pub slot: u8,
     pub skip: bool,
     pub up: bool,
+    /// Bytes of an IP packet.
+    pub mtu: u32,
     /// Of those that packets are judged by.
     pub stats: Option<KArc<IfStats>>,
 }
@@ -199,6 +201,7 @@ impl IfMap {
                 slot: slot(records, name),
                 skip: records.iter().filter(skip).any(|r| means(r, name) > 0),
                 up: info.up,
+                mtu: info.mtu,
                 stats: None,
             };
             if let Err(e) = ifs.push(cx, iface) {

@@ -73,6 +73,13 @@ impl Hook for Iipf {
     }
 }
 
+/// Whether a translated packet does not fit its way out. Where it is not translated the system says
+/// so; but FreeBSD looks when it has been, and would tell the translated address, which is its own.
+fn too_big(mtu: u32, p: &Packet, rx: &Rx, d: &Decision) -> bool {
+    let translated = d.change.to.is_some() || d.change.npt.is_some();
+    translated && rx.dir == Dir::Out && p.len > mtu && p.dont_fragment && !rx.gso
+}
+
 /// The family, as the parser calls it.
 pub(crate) fn family(rx: &Rx) -> packet::Af {
     match rx.af {
@@ -312,6 +319,13 @@ impl Iipf {
             pfil::Af::V6 => job.judge(&self.v6),
         };
         d.kick |= job.kick;
+        if let Some(iface) = iface.filter(|i| d.drop.is_none() && too_big(i.mtu, p, rx, &d)) {
+            d = Decision {
+                answer: Answer::TooBig(iface.mtu),
+                ..Decision::drop(Drop::TooBig, mark)
+            };
+            d.kick = job.kick;
+        }
         if let Some(iface) = iface.filter(|_| !dry) {
             iface.count(rx, d.drop.is_some());
         }

@@ -25,6 +25,7 @@ kern::drops! {
         NatAddress(EADDRNOTAVAIL) = "nat_address", "no address to translate to";
         NatFilter(EACCES) = "nat_filter", "nobody behind the translation has sent to there";
         NatClash(EADDRINUSE) = "nat_clash", "another state has the translated addresses and ports";
+        TooBig(EMSGSIZE) = "too_big", "a translated packet is larger than its way out and may not be cut; its sender is told";
         IcmpUnmatched(EACCES) = "icmp_unmatched", "ICMP error about a packet that nobody sent";
         IcmpBad(EINVAL) = "icmp_bad", "ICMP error about a packet that cannot be read";
         Alg(EACCES) = "alg", "a payload asks for an address or port that it may not have";

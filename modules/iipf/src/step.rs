@@ -16,6 +16,8 @@ use kern::errno::Result;
 use kern::mem::KVec;
 use kern::stats::Counter;
 use wire::icmp::v4::UNREACH;
+use wire::icmp::v4::UNREACH_NEEDFRAG;
+use wire::icmp::v6::TOO_BIG;
 use wire::icmp::v6::UNREACH as UNREACH6;
 
 /// Steps of one packet.
@@ -116,6 +118,13 @@ impl Recorder {
                 self.step(abi::IIPF_STEP_REPLY, 0, 0);
             }
             Answer::Reset => self.step(abi::IIPF_STEP_REPLY, 0, 0),
+            Answer::TooBig(_) if self.six => {
+                self.step(abi::IIPF_STEP_REPLY, 0, u64::from(TOO_BIG) << 8);
+            }
+            Answer::TooBig(_) => {
+                let value = u64::from(UNREACH) << 8 | u64::from(UNREACH_NEEDFRAG);
+                self.step(abi::IIPF_STEP_REPLY, 0, value);
+            }
             Answer::Unreachable(code) => {
                 let typ = u64::from(if self.six { UNREACH6 } else { UNREACH });
                 self.step(abi::IIPF_STEP_REPLY, 0, typ << 8 | u64::from(code));

@@ -308,7 +308,7 @@ impl Iipf {
                 self.counters.inc(Ctr::Resets);
                 self.send_segment(cx, m, rx, &segment(p.af, &k.to, numbers, flags, 0));
             }
-            Answer::None | Answer::Reset | Answer::Unreachable(_) => {}
+            Answer::None | Answer::Reset | Answer::TooBig(_) | Answer::Unreachable(_) => {}
         }
     }
 

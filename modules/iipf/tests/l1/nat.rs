@@ -45,6 +45,36 @@ fn the_mapping_is_endpoint_independent() {
 }
 
 #[test]
+fn what_does_not_fit_the_way_out_is_told_its_sender() {
+    let site = natted(abi::IIPF_FILTER_ENDPOINT);
+    // The interface has an MTU of 1,500, and the packet may not be cut. As NetBSD shows it, its
+    // header has no right sum yet.
+    let mut large = udp((HOST, 5000), (SERVER, 53), &[0; 1_473]);
+    assert_eq!(large.len(), 1_501);
+    let header = large[..20].to_vec();
+    large[10] ^= 0x10;
+    let out = site.run("wan0", Dir::Out, &large);
+    assert_eq!(out.passed, None);
+    assert_eq!(out.emitted.len(), 1, "{:?}", out.emitted);
+    let told = &out.emitted[0];
+    assert_eq!(told.dir, Dir::In);
+    assert_eq!(told.bytes[20..22], [3, 4], "fragmentation needed");
+    assert_eq!(told.bytes[26..28], 1_500u16.to_be_bytes());
+    assert_eq!(told.bytes[28..48], header, "as its sender sent it");
+    assert_eq!(told.bytes[16..20], header[12..16], "to the sender");
+    // A card cuts that.
+    let flags = kpi_sys::KPI_PFILF_GSO;
+    let cut = site.kernel.pfil_run("wan0", Dir::Out, &large, flags);
+    assert!(cut.unwrap().passed.is_some());
+    // That may be cut, and that fits.
+    large[6] = 0;
+    assert!(site.out(&large).is_some());
+    let fits = udp((HOST, 5000), (SERVER, 53), &[0; 1_472]);
+    assert!(site.out(&fits).is_some());
+    site.end();
+}
+
+#[test]
 fn hosts_meet_by_their_outside_addresses() {
     let site = natted(abi::IIPF_FILTER_ENDPOINT);
     let mut rules = Rules::default();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The IPv4 header (RFC 791).
 
+use crate::bytes::put16;
 use crate::cksum::Sum;
 use crate::error::{Error, Short};
 use zerocopy::network_endian::U16;
@@ -136,6 +137,18 @@ pub fn checksum_ok(b: &[u8]) -> Result<bool, Error> {
     Ok(Sum::new().bytes(header.as_bytes()).bytes(options).finish() == 0)
 }
 
+/// Sets the header's checksum, if all of the header is there.
+pub fn make_sum(b: &mut [u8]) {
+    const CKSUM_AT: usize = 10;
+    let words = b.first().map_or(0, |first| first & 15);
+    let Some(header) = b.get_mut(..usize::from(words) << 2) else {
+        return;
+    };
+    put16(header, CKSUM_AT, 0);
+    let sum = Sum::new().bytes(header).finish();
+    put16(header, CKSUM_AT, sum);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +208,19 @@ mod tests {
         let mut b = GOLDEN;
         b[2..4].copy_from_slice(&[0, 19]);
         assert_eq!(parse(&b).unwrap_err(), Error::BadLength);
+    }
+
+    #[test]
+    fn a_sum_is_made() {
+        let mut b = GOLDEN;
+        b[10] ^= 0x55;
+        make_sum(&mut b);
+        assert_eq!(b, GOLDEN);
+        let short = &mut b[..19];
+        short[10] = 0;
+        make_sum(short);
+        assert_eq!(short[10], 0, "not all of the header is there");
+        make_sum(&mut []);
     }
 
     #[test]
