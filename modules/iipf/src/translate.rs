@@ -109,7 +109,7 @@ impl<'a> Job<'a> {
             return self.redirect(family, at, rule, t);
         }
         // Behind the rules: a forward is not lost to a mapping that got its port before.
-        if matches!(t.proto, proto::TCP | proto::UDP) && !family.maps.is_empty() {
+        if matches!(t.proto, proto::TCP | proto::UDP) && !family.maps.is_unused() {
             let key = outside_key(t.dst, t.dport, t.proto);
             if let Some(hit) = family.maps.get(self.s, &key)
                 && self.mapped_in(family, &hit, t, &mut trans)?

@@ -59,6 +59,12 @@ impl Kernel {
         Ok(())
     }
 
+    /// Set its MTU, in bytes of an IP packet.
+    pub fn pfil_if_mtu(&self, name: &str, mtu: u32) -> Result<(), Errno> {
+        self.tested(name)?.port.set_mtu(mtu);
+        Ok(())
+    }
+
     /// Give it another name, under which it is found from now on.
     pub fn pfil_if_rename(&self, name: &str, to: &str) -> Result<(), Errno> {
         let found = self.tested(name)?;

@@ -54,7 +54,7 @@ impl Job<'_> {
         [u64; N]: Packed,
     {
         let tunnel = matches!(t.proto, proto::GRE | proto::ESP);
-        if family.expects.is_empty() || (t.sport == 0 && t.proto != proto::GRE) {
+        if family.expects.is_unused() || (t.sport == 0 && t.proto != proto::GRE) {
             return None;
         }
         let key = Packed::pack(&Tuple { sport: 0, ..*t });

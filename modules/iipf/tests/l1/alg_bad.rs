@@ -120,6 +120,7 @@ fn what_cannot_be_read_passes_as_it_is() {
         site.snapshot()
             .assert_moved(&before, &[(".passed_state", 1), (".alg_passed", 1)]);
     }
+    site.kernel.pfil_if_mtu("wan0", 9_000).unwrap();
     let long = [b'x'; 3_000];
     c.say(&site, &long, &long);
     c.say(&site, b"\r\n", b"\r\n");

@@ -131,6 +131,7 @@ impl<const N: usize, T: Default + Send + Sync> Table<N, T> {
         };
         let table = Table {
             active: AtomicU32::new(0),
+            used: AtomicU32::new(0),
             seed: Seed::random(),
             indexes: [Passive::new(Value::new(cx, index)?), Passive::empty()],
             slab: Slab::new(cx)?,

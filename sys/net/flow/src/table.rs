@@ -73,6 +73,8 @@ const WORTH: u32 = 4096;
 #[repr(C)]
 pub struct Table<const N: usize, T> {
     pub(crate) active: AtomicU32,
+    /// 1 from the first insert on.
+    pub(crate) used: AtomicU32,
     pub(crate) seed: Seed,
     pub(crate) indexes: [Passive<Index>; 2],
     pub(crate) slab: Slab<N, T>,
@@ -232,6 +234,10 @@ impl<const N: usize, T: Send + Sync> Table<N, T> {
             drop(held);
             self.to_limbo(index);
             return Err(self.short());
+        }
+        if self.used.load(Ordering::Relaxed) == 0 {
+            // Before the entry is found: who finds it sees this.
+            self.used.store(1, Ordering::Release);
         }
         init(entry);
         let two = if b.is_some() { TWO } else { 0 };
@@ -407,6 +413,13 @@ impl<const N: usize, T: Send + Sync> Table<N, T> {
     pub fn len(&self) -> u32 {
         let live = self.slab.shards().iter();
         live.fold(0, |n, s| n.wrapping_add(s.live.load(Ordering::Relaxed)))
+    }
+
+    /// Whether there never was an entry: then there is nothing to look up. One load, where `len` is
+    /// many.
+    #[inline]
+    pub fn is_unused(&self) -> bool {
+        self.used.load(Ordering::Relaxed) == 0
     }
 
     /// Whether there are none.

@@ -66,6 +66,7 @@ proptest! {
     fn it_is_a_map_with_two_keys(ops in prop::collection::vec(op(), 0..400)) {
         in_kernel(|_, cx| {
             let table = Small::new(cx, "test", 20).unwrap();
+            assert!(table.is_unused());
             let mut m = Model::default();
             for (serial, op) in (0u32..).zip(ops) {
                 match op {
@@ -95,6 +96,7 @@ proptest! {
                     Op::Max(max) => table.set_max(cx, max),
                 }
                 assert_eq!(table.len() as usize, m.keys.len());
+                assert!(m.keys.is_empty() || !table.is_unused());
             }
             (0..60).for_each(|n| check(&table, cx, &m, n));
             let mut seen = HashMap::new();
