@@ -2,6 +2,7 @@
 //! Doing to a packet what was decided: addresses, ports, options; and answering for it.
 
 use kern::cx::Softint;
+use kern::epoch;
 use kern::mbuf::Mbuf;
 use kern::mem::KVec;
 use kern::pfil::Rx;
@@ -153,7 +154,11 @@ impl Iipf {
                 let Ok(front) = front(cx, m, p) else { return };
                 // As from the host that was meant: so a host takes it for an answer, and it needs
                 // no address of ours.
-                build::problem(p, &front, what, p.dst, TTL, &mut room).ok()
+                let from = match answer {
+                    Answer::TooBig(_) => self.beside(cx, p).unwrap_or(p.dst),
+                    _ => p.dst,
+                };
+                build::problem(p, &front, what, from, TTL, &mut room).ok()
             }
         };
         let Some(bytes) = len.and_then(|n| room.get(..n)) else {
@@ -166,6 +171,16 @@ impl Iipf {
         if let Ok(reply) = reply {
             let _ = self.gate.reply(cx, rx, m, reply);
         }
+    }
+
+    /// Our own address in the network of who sent the packet: what a router speaks as.
+    fn beside(&self, cx: &mut Softint, p: &Packet) -> Option<u128> {
+        epoch::read(cx, |s| {
+            let ifs = self.rules.peek(s)?.live.ifs.peek(s)?;
+            let mut own = ifs.addrs.iter();
+            let near = own.find(|a| a.six == (p.af == Af::V6) && a.near(p.src));
+            near.map(|a| a.addr)
+        })
     }
 
     /// Sends a segment back to where a packet came from.

@@ -29,6 +29,15 @@ pub(crate) struct Addr {
     pub prefixlen: u8,
 }
 
+impl Addr {
+    /// Whether another address lies in its network.
+    pub fn near(&self, other: u128) -> bool {
+        let all = if self.six { 128 } else { 32u32 };
+        let host = all.saturating_sub(u32::from(self.prefixlen));
+        (self.addr ^ other).checked_shr(host).unwrap_or(0) == 0
+    }
+}
+
 kern::counters! {
     /// Packets that were judged, as [`abi::IfInfo::packets`] has them.
     pub enum IfCtr {

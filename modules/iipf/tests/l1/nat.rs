@@ -62,6 +62,7 @@ fn what_does_not_fit_the_way_out_is_told_its_sender() {
     assert_eq!(told.bytes[26..28], 1_500u16.to_be_bytes());
     assert_eq!(told.bytes[28..48], header, "as its sender sent it");
     assert_eq!(told.bytes[16..20], header[12..16], "to the sender");
+    assert_eq!(told.bytes[12..16], [192, 168, 1, 1], "from his router");
     // A card cuts that.
     let flags = kpi_sys::KPI_PFILF_GSO;
     let cut = site.kernel.pfil_run("wan0", Dir::Out, &large, flags);
