@@ -18,7 +18,7 @@ door()
 	nat_rules nft <<-NFT
 	$*
 	NFT
-	nat_rules host <<-PF
+	nat_rules iipf <<-PF
 	block drop in quick on wan0 inet from <bad>
 	pass in on wan0 inet proto tcp from any to $NAT_LAN2 port 80 keep state ($_do_opt)
 	PF
@@ -91,8 +91,8 @@ do_listed() { rw_until 3 listed; }
 listed()
 {
 	case $RW_NAT_DRIVER in
-	host) host_iipfctl table bad show ;;
 	nft) rw_in "$NS_NAT" nft list set inet filter bad ;;
+	*) n_ctl table bad show ;;
 	esac >"$RW_STATE/listed" || return 1
 	! grep -qF "$NAT_INET2" "$RW_STATE/listed" || rw_fail "another source is in the table"
 	grep -qF "$NAT_INET1" "$RW_STATE/listed"
@@ -114,7 +114,7 @@ rule_for()
 	nat_rules nft <<-NFT
 	iifname wan0 ip daddr $NAT_LAN2 tcp dport 80 accept
 	NFT
-	nat_rules host <<-PF
+	nat_rules iipf <<-PF
 	pass in on wan0 inet proto tcp from any to $NAT_LAN2 port 80 $1 state
 	PF
 	NAT_GLOBAL=
@@ -167,8 +167,8 @@ synproxied()
 	flood "$1" "$2"
 	[ "$(ghosts)" -eq 0 ] || rw_fail "the flood made $(ghosts) states"
 	echoed "http://$1:$2/"
-	[ "$RW_NAT_DRIVER" != host ] || {
-		host_iipfctl show counters >out || rw_fail "counters"
+	[ "$RW_NAT_DRIVER" = nft ] || {
+		n_ctl show counters >out || rw_fail "counters"
 		awk '$1 == "syn_cookies" && $2 >= 2900 { a = 1 } $1 == "syn_proxied" && $2 >= 4 { b = 1 }
 		    END { exit !(a && b) }' out || rw_fail "the counters do not say it: $(cat out)"
 	}
@@ -207,18 +207,25 @@ block_log_body()
 	NAT_PORTS=block:64 NAT_TIMEOUTS='udp=1' NAT_GLOBAL='set timeout nat.mapping 1'
 	nat_up
 	nat_scene limits port_block
-	[ "$(grep -c 'iipf: port block' "$RW_STATE/hkN.log")" -eq 2 ] ||
-	    rw_fail "not two lines: $(grep 'port block' "$RW_STATE/hkN.log")"
+	[ "$(kernel_log | grep -c 'iipf: port block')" -eq 2 ] ||
+	    rw_fail "not two lines: $(kernel_log | grep 'port block')"
 	nat_finish
+}
+# kernel_log: what the router's kernel has said, of whichever sort it is.
+kernel_log()
+{
+	for _kl in hk rk vm; do
+		[ ! -e "$RW_STATE/${_kl}N.log" ] || tr -d '\r' <"$RW_STATE/${_kl}N.log"
+	done
 }
 # block_line WHAT: the ports in the line that says it, of lan1 and the outer address.
 block_line()
 {
-	sed -n "s/.*iipf: port block $1: $NAT_LAN1 $NAT_EXT udp \([0-9]*\)-\([0-9]*\)\$/\1 \2/p" "$RW_STATE/hkN.log"
+	kernel_log | sed -n "s/.*iipf: port block $1: $NAT_LAN1 $NAT_EXT udp \([0-9]*\)-\([0-9]*\)\$/\1 \2/p"
 }
 do_given()
 {
-	rw_until 5 eval 'block_line given | grep .' || rw_fail "no line: $(tail -n 3 "$RW_STATE/hkN.log")"
+	rw_until 5 eval 'block_line given | grep .' || rw_fail "no line: $(kernel_log | tail -n 3)"
 	block_line given >"$RW_STATE/block"
 	! block_line 'taken back' | grep . || rw_fail "the block is taken back while it is used"
 }
@@ -232,7 +239,7 @@ rw_case logged_live "log is the first packet of a connection, log (all) all; as 
 logged_live_body()
 {
 	rw_need curl tcpdump
-	nat_begin iipf
+	nat_begin iipf log
 	NAT_RULES="pass in log on wan0 inet proto tcp from any to $NAT_LAN2 port 81 keep state
 	pass in log (all) on wan0 inet proto tcp from any to $NAT_LAN2 port 82 keep state
 	block drop in log on wan0 inet proto tcp from any to $NAT_LAN2 port 83"
@@ -262,7 +269,7 @@ logged_live_body()
 rw_case anchor "an anchor's conditions hold for its rules; another file in its place changes only them"
 anchor_body()
 {
-	nat_begin iipf
+	nat_begin iipf files
 	NAT_BINAT="$NAT_LAN2 $NAT_STATIC"
 	NAT_RULES="block drop in on wan0 inet proto tcp from any to $NAT_LAN2
 	pass in on wan0 inet proto tcp from any to $NAT_LAN2 port 80
@@ -282,7 +289,7 @@ anchor_body()
 	inet1 tcp $NAT_STATIC 83 silence"
 	nat_scene filter probes lan2 80,81,82,83 -
 	printf 'pass proto tcp from any to %s port 83\n' "$NAT_LAN2" >"$RW_STATE/more.conf"
-	host_iipfctl diff "$RW_STATE/iipf.conf" >out || :
+	n_ctl_file "$RW_STATE/iipf.conf" diff @ >out || :
 	[ "$(grep -c '^[-+][^-+]' out)" -eq 2 ] || rw_fail "more than the anchor's rule would change: $(cat out)"
 	n_load || rw_fail "the ruleset was not taken"
 	NAT_PROBES="inet1 tcp $NAT_STATIC 80 pass
@@ -296,7 +303,7 @@ anchor_body()
 rw_case downed "what would leave by an interface that is down is refused at once, and passes when it is up"
 downed_body()
 {
-	nat_begin
+	nat_begin links
 	nat_up
 	rw_ping "$NS_LAN1" "$NAT_INET1" 3 || rw_fail "no ping"
 	ip -n "$NS_NAT" link set wan0 down
