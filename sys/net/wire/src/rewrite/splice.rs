@@ -45,6 +45,11 @@ pub fn splice(
     slide(b, tail, end, behind);
     copy(b.get_mut(at..behind).ok_or(Refused::NoRoom)?, new);
     p.len = len;
+    // An atomic fragment has its length there too (RFC 6946).
+    if let Some(frag) = &mut p.frag {
+        let piece = usize::from(frag.len).saturating_sub(old_len);
+        frag.len = u16::try_from(plus(piece, new.len())).unwrap_or(u16::MAX);
+    }
     let upper_len = grown.saturating_sub(p.at.into());
     set_lengths(b, p, grown, upper_len);
     put16(b, place.at, 0);
