@@ -132,6 +132,11 @@ fn one(c: &mut Cursor, s: &mut State) -> Result {
             let what = format!("'{}' is not possible here", c.word());
             return Err(Fault::new(&pos, what));
         }
+        // What waits for the rest of a packet, or for a port, belongs to no rule.
+        word @ ("frag" | "nat.mapping") => {
+            let what = format!("timeout {word} is one for all rules");
+            return Err(Fault::new(&pos, what).hint(format!("set timeout {{ {word} SECONDS }}")));
+        }
         word if word != "interval" && number(TIMEOUTS, word).is_some() => {
             timeout(c, &mut s.timeouts)?
         }
