@@ -216,7 +216,11 @@ const FAULTS: &[(&str, (u32, u32), &str)] = &[
     ("set limit { stats 5 }", (1, 13), "did you mean 'states'?"),
     ("set timeout tcp.open 5", (1, 13), "the name of a timeout"),
     ("pass keep state (frag 5)", (1, 18), "set timeout { frag"),
-    ("pass keep state (udp.first 5, nat.mapping 9)", (1, 31), "one for all rules"),
+    (
+        "pass keep state (udp.first 5, nat.mapping 9)",
+        (1, 31),
+        "one for all rules",
+    ),
     ("set syncookies adaptive", (1, 5), "synproxy"),
     (
         "table <t> { 10.0.0.1, !10.0.0.1 }",
