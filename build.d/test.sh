@@ -39,12 +39,13 @@ rw_suite_tsan()
 rw_suite_fuzz()
 {
 	rw_have rustup && rustup run nightly rustc --version >/dev/null 2>&1 || {
-		rw_skip "fuzz: libFuzzer targets of wire, if_l2tp and iipf" "needs a nightly toolchain by rustup"
+		rw_skip "fuzz: libFuzzer targets of wire, if_l2tp, iipf and its grammar" "needs a nightly toolchain by rustup"
 		return 0
 	}
 	rw_fuzz_crate sys/net/wire rewrite alg
 	rw_fuzz_crate modules/if_l2tp header packet ioctl
 	rw_fuzz_crate modules/iipf packet ioctl
+	rw_fuzz_crate lib/libiipf conf
 }
 
 # rw_fuzz_crate FOLDER TARGET ...: those under FOLDER/fuzz.

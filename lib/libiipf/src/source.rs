@@ -5,6 +5,7 @@ use crate::lex::{Kind, Token, lex};
 use crate::pos::{Fault, Pos, Result, nearest};
 use std::collections::BTreeMap;
 use std::io;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -21,15 +22,23 @@ pub trait Files {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Disk;
 
+/// Bytes of one file: more than the largest tables take.
+const FILE_BYTES: u64 = 1 << 28;
+
 impl Files for Disk {
     fn read(&self, path: &Path) -> io::Result<String> {
-        let bytes = if path == Path::new("-") {
-            let mut bytes = Vec::new();
-            io::Read::read_to_end(&mut io::stdin(), &mut bytes)?;
-            bytes
+        let input: Box<dyn io::Read> = if path == Path::new("-") {
+            Box::new(io::stdin())
         } else {
-            std::fs::read(path)?
+            Box::new(std::fs::File::open(path)?)
         };
+        // Some files have no end.
+        let mut bytes = Vec::new();
+        input.take(FILE_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > FILE_BYTES {
+            let what = format!("is larger than {} MB", FILE_BYTES >> 20);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+        }
         String::from_utf8(bytes)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not text (UTF-8)"))
     }
