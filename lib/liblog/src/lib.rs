@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Log messages without any I/O: priorities, the grammars of RFC 3164 and RFC 5424 in and out,
+//! rings, filters, and the words of the control socket. syslogd and syslogctl share it.
+
+#![forbid(unsafe_code)]
+
+pub mod msg;
+pub mod pri;
+
+pub use msg::Msg;
+pub use pri::{Facility, Pri, Severity};
