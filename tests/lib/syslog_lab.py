@@ -2,6 +2,7 @@
 """What benchmarks and cases of syslogd share: daemons started and ended, what they cost, and the
 control socket spoken as its man page has it. Run below syslog_ns.sh: /dev/log is ours there."""
 
+import base64
 import json
 import os
 import shutil
@@ -190,3 +191,58 @@ class Ctl:
 
     def __exit__(self, *_):
         self.close()
+
+
+def syslogd_argv(conf, *args):
+    """How ours is started: in the foreground."""
+    return [binary("syslogd"), "-F", "-f", conf, *args]
+
+
+def ctl_ready():
+    try:
+        with Ctl(timeout=2) as ctl:
+            ctl.send({"op": "ping"})
+            return ctl.line() is not None
+    except OSError:
+        return False
+
+
+def ask(op, **words):
+    """One request; its last line, which says how it went."""
+    with Ctl() as ctl:
+        ctl.send({"op": op, **words})
+        last = None
+        for line in ctl.lines():
+            last = line
+            if "hello" not in line:
+                break
+    check(last is not None, f"{op}: no answer")
+    check("error" not in last, f"{op}: {last}")
+    return last
+
+
+def rings():
+    """What there is, by name."""
+    return {ring["ring"]: ring for ring in ask("rings")["rings"]}
+
+
+def read(ring, **words):
+    """All records of a ring that are wanted: the records, and what was lost, as lines."""
+    records, lost = [], []
+    with Ctl(timeout=30) as ctl:
+        ctl.send({"op": "read", "ring": ring, **words})
+        for line in ctl.lines():
+            if "lost" in line:
+                lost.append(line)
+            elif "seq" in line:
+                records.append(line)
+            elif "end" in line:
+                return records, lost
+            elif "error" in line:
+                raise Wrong(f"read {ring}: {line}")
+    raise Wrong(f"read {ring}: it broke off")
+
+
+def text(record):
+    """The bytes of a record's message."""
+    return base64.b64decode(record["raw"]) if "raw" in record else record["text"].encode()
