@@ -24,7 +24,7 @@ def ours(folder, size):
     conf = os.path.join(folder, "syslog.conf")
     with open(conf, "w") as f:
         f.write(f"*.*\tring:all:{size}\n")
-    return lab.syslogd_argv(conf, udp=f"127.0.0.1:{UDP_PORT}")
+    return lab.syslogd_argv(conf, *lab.listen_args(udp=UDP_PORT))
 
 
 def rsyslog(folder, size, tuned):

@@ -246,3 +246,36 @@ def read(ring, **words):
 def text(record):
     """The bytes of a record's message."""
     return base64.b64decode(record["raw"]) if "raw" in record else record["text"].encode()
+
+
+def listen_args(udp=None, tcp=None):
+    """Doors to the network on all addresses."""
+    args = []
+    if udp:
+        args += ["--udp", str(udp)]
+    if tcp:
+        args += ["--tcp", str(tcp)]
+    return args
+
+
+def remote(transport, host, port):
+    """The action that sends there."""
+    return {
+        "udp": f"@udp://{host}:{port}",
+        "tcp": f"@tcp://{host}:{port}",
+        "octets": f"@tcp://{host}:{port} (framing=octets, format=rfc5424)",
+        "tls": f"@tls://{host}:{port}",
+    }[transport]
+
+
+def pushed(ring):
+    return rings()[ring]["pushed"]
+
+
+def budget(ring):
+    state = rings()[ring]
+    return {"used": state["used"], "size": state["size"]}
+
+
+def ctl_args():
+    return ["--socket", CTL]

@@ -27,8 +27,7 @@ pub fn parse(text: &str) -> Result<Cursor, String> {
     for line in text.lines() {
         let line = line.split_once('#').map_or(line, |(before, _)| before);
         for word in line.split_whitespace() {
-            let (ring, place) =
-                one(word).ok_or_else(|| format!("'{word}' is no RING:BOOT:SEQ"))?;
+            let (ring, place) = one(word).ok_or_else(|| format!("'{word}' is no RING:BOOT:SEQ"))?;
             cursor.insert(ring, place);
         }
     }
@@ -105,7 +104,14 @@ mod tests {
 
     #[test]
     fn wrong() {
-        for word in ["auth", "auth:1", ":1:2", "auth:x:1", "auth:1:-1", "auth:1:99999999999999999999"] {
+        for word in [
+            "auth",
+            "auth:1",
+            ":1:2",
+            "auth:x:1",
+            "auth:1:-1",
+            "auth:1:99999999999999999999",
+        ] {
             assert_eq!(parse(word), Err(format!("'{word}' is no RING:BOOT:SEQ")));
         }
     }

@@ -6,8 +6,8 @@
 mod client;
 mod cursor;
 mod follow;
-mod options;
 mod ops;
+mod options;
 mod out;
 mod read;
 mod seen;
@@ -26,7 +26,11 @@ fn main() -> ExitCode {
         Err(e) => {
             // It goes to where it should: help to stdout, errors to stderr.
             let _ = e.print();
-            return if e.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            return if e.use_stderr() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     match run(&options) {

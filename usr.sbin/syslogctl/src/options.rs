@@ -9,7 +9,11 @@ pub const SOCKET: &str = "/var/run/syslogd.sock";
 
 /// Read and follow the rings of syslogd(8), and control them.
 #[derive(Parser)]
-#[command(version, disable_help_subcommand = true, args_conflicts_with_subcommands = true)]
+#[command(
+    version,
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true
+)]
 #[command(
     override_usage = "syslogctl [-s SOCKET] [--json] [READ OPTIONS] [RING ...]\n       \
                             syslogctl [-s SOCKET] [--json] COMMAND [ARGUMENT ...]"
@@ -44,7 +48,7 @@ pub enum Color {
 #[derive(Subcommand)]
 pub enum Command {
     /// Records of the rings named, or of all; this is what syslogctl does without a command
-    Read(ReadArgs),
+    Read(Box<ReadArgs>),
     /// The rings: sizes, what they hold, from when
     Rings,
     /// What came in, what was lost, budgets, rates
@@ -160,12 +164,14 @@ mod tests {
     #[test]
     fn command_line() {
         Options::command().debug_assert();
-        let o = Options::try_parse_from(["syslogctl", "-f", "-n", "3", "auth", "kern"]).expect("it is right");
+        let o = Options::try_parse_from(["syslogctl", "-f", "-n", "3", "auth", "kern"])
+            .expect("it is right");
         assert!(o.command.is_none() && o.read.follow && o.read.last == Some(3));
         assert_eq!(o.read.rings, ["auth", "kern"]);
         let o = Options::try_parse_from(["syslogctl", "--json", "stats"]).expect("it is right");
         assert!(o.json && matches!(o.command, Some(Command::Stats(_))));
-        let o = Options::try_parse_from(["syslogctl", "read", "-l", "err", "--json"]).expect("it is right");
+        let o = Options::try_parse_from(["syslogctl", "read", "-l", "err", "--json"])
+            .expect("it is right");
         assert!(o.json && matches!(o.command, Some(Command::Read(_))));
     }
 
@@ -175,7 +181,15 @@ mod tests {
         assert_eq!(size("64k"), Ok(65_536));
         assert_eq!(size("1M"), Ok(1 << 20));
         assert_eq!(size("2GB"), Ok(2 << 30));
-        for word in ["", "0", "K", "1X", "-1", "99999999999999999999", "999999999999G"] {
+        for word in [
+            "",
+            "0",
+            "K",
+            "1X",
+            "-1",
+            "99999999999999999999",
+            "999999999999G",
+        ] {
             assert!(size(word).is_err(), "{word}");
         }
     }

@@ -49,7 +49,7 @@ fn find(word: &str, now: &Zoned) -> Option<Timestamp> {
     } else {
         return None;
     };
-    Some(zone.to_ambiguous_timestamp(civil).compatible().ok()?)
+    zone.to_ambiguous_timestamp(civil).compatible().ok()
 }
 
 fn midnight(date: Date, zone: &TimeZone) -> Option<Timestamp> {
@@ -97,7 +97,9 @@ mod tests {
     fn at(word: &str) -> String {
         let now: Zoned = "2026-11-29T12:34:56+01:00[+01:00]".parse().expect("a time");
         match parse(word, &now) {
-            Ok(n) => Timestamp::from_nanosecond(i128::from(n)).expect("a stamp").to_string(),
+            Ok(n) => Timestamp::from_nanosecond(i128::from(n))
+                .expect("a stamp")
+                .to_string(),
             Err(e) => e,
         }
     }
@@ -126,7 +128,20 @@ mod tests {
     #[test]
     fn wrong() {
         let long = "9".repeat(40);
-        for word in ["", "10", "m", "10x", "-5m", "2026", "2026-13-01", "25:00", "@", "@x", "@1.x", &long] {
+        for word in [
+            "",
+            "10",
+            "m",
+            "10x",
+            "-5m",
+            "2026",
+            "2026-13-01",
+            "25:00",
+            "@",
+            "@x",
+            "@1.x",
+            &long,
+        ] {
             assert!(at(word).contains("is no time"), "{word}: {}", at(word));
         }
         assert!(at("9223372036854775807w").contains("is no time"));
