@@ -44,6 +44,10 @@ fn main() -> ExitCode {
 }
 
 fn run(o: &Options) -> Result<(), Trouble> {
+    if o.command.is_some() && o.read != options::ReadArgs::default() {
+        let text = "rings and options of read go behind read; other commands have none of them";
+        return Err(Trouble::Usage(text.into()));
+    }
     match &o.command {
         None => read::run(o, &o.read),
         Some(Command::Read(args)) => read::run(o, args),

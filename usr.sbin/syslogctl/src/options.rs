@@ -12,7 +12,7 @@ pub const SOCKET: &str = "/var/run/syslogd.sock";
 #[command(
     version,
     disable_help_subcommand = true,
-    args_conflicts_with_subcommands = true
+    subcommand_precedence_over_arg = true
 )]
 #[command(
     override_usage = "syslogctl [-s SOCKET] [--json] [READ OPTIONS] [RING ...]\n       \
@@ -72,7 +72,7 @@ pub enum Command {
     Flush,
 }
 
-#[derive(Args, Default)]
+#[derive(Args, Default, PartialEq, Eq)]
 pub struct ReadArgs {
     /// Go on when the end is reached
     #[arg(short, long)]
