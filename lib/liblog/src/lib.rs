@@ -9,6 +9,7 @@ pub mod emit;
 pub mod msg;
 pub mod parse;
 pub mod pri;
+pub mod ring;
 pub mod time;
 
 pub use buf::Buf;
