@@ -6,6 +6,8 @@
 
 pub mod buf;
 pub mod emit;
+pub mod filter;
+pub mod frame;
 pub mod msg;
 pub mod parse;
 pub mod pri;
