@@ -11,6 +11,7 @@ pub mod frame;
 pub mod msg;
 pub mod parse;
 pub mod pri;
+pub mod proto;
 pub mod ring;
 pub mod time;
 
