@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The control socket of syslogd: a request goes out as a line of JSON, lines of JSON come back.
 
-use serde_json::Value;
+use liblog::proto::{Code, Line, Reply, Request, parse_line};
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::options::{Options, SOCKET};
 
-/// A record of 64 KB, each byte of it written as six, twice; with room.
+/// More than any record takes.
 const LONGEST: u64 = 2 << 20;
 
 /// Why it did not work.
@@ -19,6 +19,8 @@ pub enum Trouble {
     Enough,
     /// The command line asks for something that cannot be.
     Usage(String),
+    /// There is no such ring.
+    Missing(String),
     /// syslogd is not there, or went away.
     Gone(String),
     /// We may not.
@@ -33,7 +35,7 @@ impl Trouble {
         match self {
             Trouble::Enough => 0,
             Trouble::Other(_) => 1,
-            Trouble::Usage(_) => 2,
+            Trouble::Usage(_) | Trouble::Missing(_) => 2,
             Trouble::Gone(_) => 3,
             Trouble::Refused(_) => 4,
         }
@@ -45,6 +47,7 @@ impl fmt::Display for Trouble {
         match self {
             Trouble::Enough => f.write_str("nobody reads this"),
             Trouble::Usage(text)
+            | Trouble::Missing(text)
             | Trouble::Gone(text)
             | Trouble::Refused(text)
             | Trouble::Other(text) => f.write_str(text),
@@ -91,44 +94,41 @@ impl Client {
     /// # Errors
     ///
     /// syslogd went away.
-    pub fn send(&mut self, request: &Value) -> Result<(), Trouble> {
-        let mut text = request.to_string();
+    pub fn send(&mut self, request: &Request) -> Result<(), Trouble> {
+        let mut text = serde_json::to_string(request).map_err(|e| Trouble::Other(e.to_string()))?;
         text.push('\n');
         self.to
             .write_all(text.as_bytes())
             .map_err(|e| self.lost(&e))
     }
 
-    /// The next line, without what says hello; `None`: there are no more.
+    /// The next line; `None`: there are no more.
     ///
     /// # Errors
     ///
     /// syslogd went away, says no, or what it says cannot be understood.
-    pub fn line(&mut self) -> Result<Option<Value>, Trouble> {
-        loop {
-            self.line.clear();
-            let read = (&mut self.from)
-                .take(LONGEST)
-                .read_until(b'\n', &mut self.line);
-            match read {
-                Ok(0) => return Ok(None),
-                Ok(_) if self.line.ends_with(b"\n") => {}
-                Ok(n) if n as u64 >= LONGEST => return Err(self.nonsense("a line without an end")),
-                // It broke off in a line.
-                Ok(_) => return Ok(None),
-                Err(e) => return Err(self.lost(&e)),
-            }
-            let value: Value =
-                serde_json::from_slice(&self.line).map_err(|e| self.nonsense(&e.to_string()))?;
-            if value.get("hello").is_some() {
-                continue;
-            }
-            if let Some(error) = value.get("error").and_then(Value::as_str) {
-                let code = value.get("code").and_then(Value::as_str).unwrap_or("");
-                return Err(self.refused(error, code));
-            }
-            return Ok(Some(value));
+    pub fn line(&mut self) -> Result<Option<Line>, Trouble> {
+        self.line.clear();
+        let read = (&mut self.from)
+            .take(LONGEST)
+            .read_until(b'\n', &mut self.line);
+        match read {
+            Ok(_) if self.line.ends_with(b"\n") => {}
+            Ok(n) if n as u64 >= LONGEST => return Err(self.nonsense("a line without an end")),
+            // It broke off in a line, or before one.
+            Ok(_) => return Ok(None),
+            Err(e) => return Err(self.lost(&e)),
         }
+        match parse_line(&self.line) {
+            Ok(Line::Reply(Reply::Error { error, code })) => Err(refused(error, code)),
+            Ok(line) => Ok(Some(line)),
+            Err(e) => Err(self.nonsense(&e.to_string())),
+        }
+    }
+
+    /// The line that `line` has read last, as it came.
+    pub fn raw(&self) -> &[u8] {
+        self.line.trim_ascii_end()
     }
 
     /// Asks, and the one line that is the answer.
@@ -136,10 +136,16 @@ impl Client {
     /// # Errors
     ///
     /// As `send` and `line`.
-    pub fn ask(&mut self, request: &Value) -> Result<Value, Trouble> {
+    pub fn ask(&mut self, request: &Request) -> Result<Reply, Trouble> {
         self.send(request)?;
-        self.line()?
-            .ok_or_else(|| Trouble::Gone(format!("{}: syslogd went away", self.path.display())))
+        match self.line()? {
+            Some(Line::Reply(reply)) => Ok(reply),
+            Some(Line::Record(_)) => Err(self.nonsense("a record")),
+            None => Err(Trouble::Gone(format!(
+                "{}: syslogd went away",
+                self.path.display()
+            ))),
+        }
     }
 
     fn lost(&self, e: &io::Error) -> Trouble {
@@ -152,14 +158,16 @@ impl Client {
             self.path.display()
         ))
     }
+}
 
-    fn refused(&self, error: &str, code: &str) -> Trouble {
-        match code {
-            "access" => Trouble::Refused(error.to_owned()),
-            "ring" => Trouble::Usage(format!("{error}; syslogctl rings lists them")),
-            "request" | "filter" | "size" => Trouble::Usage(error.to_owned()),
-            _ => Trouble::Other(error.to_owned()),
+fn refused(error: String, code: Code) -> Trouble {
+    match code {
+        Code::NoAccess => Trouble::Refused(error),
+        Code::NoRing => Trouble::Missing(format!("{error}; syslogctl rings lists them")),
+        Code::BadRequest | Code::BadFilter | Code::TooSmall | Code::OverBudget => {
+            Trouble::Usage(error)
         }
+        Code::Busy | Code::Failed => Trouble::Other(error),
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Place {
 /// Places by the ring's name.
 pub type Cursor = BTreeMap<String, Place>;
 
-/// Words such as `auth:1f2e3d:17`, with blanks or new-lines between; `#` begins a comment.
+/// Words such as `auth:1796000000:17`, with blanks or new-lines between; `#` begins a comment.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ fn one(word: &str) -> Option<(String, Place)> {
         return None;
     }
     let place = Place {
-        boot: u64::from_str_radix(boot, 16).ok()?,
+        boot: boot.parse().ok()?,
         seq: seq.parse().ok()?,
     };
     Some((ring.to_owned(), place))
@@ -52,7 +52,7 @@ fn one(word: &str) -> Option<(String, Place)> {
 pub fn print(cursor: &Cursor) -> String {
     let words: Vec<String> = cursor
         .iter()
-        .map(|(ring, place)| format!("{ring}:{:016x}:{}", place.boot, place.seq))
+        .map(|(ring, place)| format!("{ring}:{}:{}", place.boot, place.seq))
         .collect();
     words.join(" ")
 }
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn there_and_back() {
-        let text = "# of the agent\nauth:00000000000000ff:17 kern:ffffffffffffffff:0\n";
+        let text = "# of the agent\nauth:255:17 kern:18446744073709551615:0\n";
         let cursor = parse(text).expect("a cursor");
         assert_eq!(cursor["auth"], Place { boot: 255, seq: 17 });
         assert_eq!(parse(&print(&cursor)), Ok(cursor));

@@ -5,9 +5,9 @@
 use crate::client::{Client, Trouble};
 use crate::cursor::{self, Cursor, Place};
 use crate::options::ReadArgs;
-use crate::read::{Source, View};
-use crate::show::Line;
-use serde_json::{Value, json};
+use crate::read::{Entry, Source, View};
+use liblog::filter::FilterSpec;
+use liblog::proto::{Line, Read, Reply, Request};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
@@ -19,7 +19,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 const NOTED: Duration = Duration::from_secs(1);
 
 enum News {
-    Line(Line),
+    Record(Entry),
+    /// So many are gone; the next is this.
+    Lost(u64, u64),
     /// The ring's life is this.
     Life(u64),
     /// syslogd is away.
@@ -35,7 +37,7 @@ enum News {
 /// syslogd refuses.
 pub fn run(
     path: &Path,
-    filter: &Value,
+    filter: &FilterSpec,
     sources: Vec<Source>,
     args: &ReadArgs,
     view: &mut View,
@@ -44,10 +46,20 @@ pub fn run(
     let rings: Vec<(String, Place)> = sources.into_iter().map(|s| (s.ring, s.place)).collect();
     for (index, (ring, place)) in rings.iter().enumerate() {
         let (ring, place, sender) = (ring.clone(), *place, sender.clone());
-        let (path, filter) = (path.to_owned(), filter.clone());
+        let (path, filter, json) = (path.to_owned(), filter.clone(), view.style.json);
         // It ends with the process: it waits in a read.
         std::thread::Builder::new()
-            .spawn(move || watch(&path, &filter, &ring, place, index, &sender))
+            .spawn(move || {
+                Watch {
+                    path: &path,
+                    filter: &filter,
+                    ring: &ring,
+                    json,
+                    index,
+                    to: &sender,
+                }
+                .run(place)
+            })
             .map_err(|e| Trouble::Other(format!("a thread cannot be made: {e}")))?;
     }
     drop(sender);
@@ -92,15 +104,14 @@ fn show(
             continue;
         };
         match news {
-            News::Line(Line::Record(record)) => {
-                view.show(ring, place.boot, index, None, &record)?;
-                place.seq = record.seq.saturating_add(1);
+            News::Record(entry) => {
+                view.show(ring, place.boot, index, None, &entry)?;
+                place.seq = entry.record.seq.saturating_add(1);
             }
-            News::Line(Line::Lost { count, next }) => {
+            News::Lost(count, next) => {
                 view.lost(ring, place.boot, count, next)?;
                 place.seq = next;
             }
-            News::Line(Line::End { .. }) => {}
             News::Life(boot) => {
                 if let Some(away) = unsaid.get_mut(index) {
                     *away = false;
@@ -126,79 +137,77 @@ fn show(
     }
 }
 
-/// Follows one ring, whatever becomes of syslogd.
-fn watch(
-    path: &Path,
-    filter: &Value,
-    ring: &str,
-    mut place: Place,
+/// Follows one ring.
+struct Watch<'a> {
+    path: &'a Path,
+    filter: &'a FilterSpec,
+    ring: &'a str,
+    json: bool,
     index: usize,
-    to: &SyncSender<(usize, News)>,
-) {
-    loop {
-        match stream(path, filter, ring, &mut place, index, to) {
-            // Nobody listens to us any more.
-            Ok(()) => return,
-            Err(Trouble::Gone(why)) => {
-                if to.send((index, News::Away(why))).is_err() {
+    to: &'a SyncSender<(usize, News)>,
+}
+
+impl Watch<'_> {
+    /// Whatever becomes of syslogd.
+    fn run(&self, mut place: Place) {
+        loop {
+            match self.stream(&mut place) {
+                // Nobody listens to us any more.
+                Ok(()) => return,
+                // A syslogd that has just begun may get the ring by its next configuration.
+                Err(Trouble::Gone(why) | Trouble::Missing(why)) => {
+                    if !self.tell(News::Away(why)) {
+                        return;
+                    }
+                }
+                Err(trouble) => {
+                    self.tell(News::Over(trouble));
                     return;
                 }
             }
-            Err(trouble) => {
-                let _ = to.send((index, News::Over(trouble)));
-                return;
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn tell(&self, news: News) -> bool {
+        self.to.send((self.index, news)).is_ok()
+    }
+
+    fn stream(&self, place: &mut Place) -> Result<(), Trouble> {
+        let mut client = Client::open(self.path)?;
+        client.send(&Request::Read(Box::new(Read {
+            ring: self.ring.to_owned(),
+            boot: Some(place.boot),
+            from: Some(place.seq),
+            follow: true,
+            filter: self.filter.clone(),
+            ..Read::default()
+        })))?;
+        while let Some(line) = client.line()? {
+            let news = match line {
+                Line::Record(record) => {
+                    place.seq = record.seq.saturating_add(1);
+                    News::Record(Entry::new(record, &client, self.json))
+                }
+                Line::Reply(Reply::Hello { boot, .. }) => {
+                    if boot != place.boot {
+                        *place = Place { boot, seq: 0 };
+                    }
+                    News::Life(boot)
+                }
+                Line::Reply(Reply::Lost { lost, next }) => {
+                    place.seq = next;
+                    News::Lost(lost, next)
+                }
+                Line::Reply(_) => continue,
+            };
+            if !self.tell(news) {
+                return Ok(());
             }
         }
-        std::thread::sleep(PAUSE);
+        Err(Trouble::Gone(format!(
+            "{}: syslogd went away",
+            self.path.display()
+        )))
     }
-}
-
-fn stream(
-    path: &Path,
-    filter: &Value,
-    ring: &str,
-    place: &mut Place,
-    index: usize,
-    to: &SyncSender<(usize, News)>,
-) -> Result<(), Trouble> {
-    let boot = life(path, ring)?;
-    if to.send((index, News::Life(boot))).is_err() {
-        return Ok(());
-    }
-    if boot != place.boot {
-        *place = Place { boot, seq: 0 };
-    }
-    let mut client = Client::open(path)?;
-    client.send(&json!({
-        "op": "read", "ring": ring, "boot": place.boot, "from": place.seq, "follow": true, "filter": filter,
-    }))?;
-    while let Some(value) = client.line()? {
-        let line = Line::parse(value)?;
-        match &line {
-            Line::Record(record) => place.seq = record.seq.saturating_add(1),
-            Line::Lost { next, .. } => place.seq = *next,
-            Line::End { .. } => {}
-        }
-        if to.send((index, News::Line(line))).is_err() {
-            return Ok(());
-        }
-    }
-    Err(Trouble::Gone(format!(
-        "{}: syslogd went away",
-        path.display()
-    )))
-}
-
-/// The ring's life.
-fn life(path: &Path, ring: &str) -> Result<u64, Trouble> {
-    let answer = Client::open(path)?.ask(&json!({ "op": "rings" }))?;
-    answer
-        .get("rings")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .find(|one| one.get("ring").and_then(Value::as_str) == Some(ring))
-        .and_then(|one| one.get("boot")?.as_u64())
-        // A syslogd that has just begun may get it by its next configuration.
-        .ok_or_else(|| Trouble::Gone(format!("there is no ring '{ring}' any more")))
 }

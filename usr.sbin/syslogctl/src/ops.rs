@@ -7,10 +7,12 @@ use crate::out::print;
 use crate::table::{bytes, table};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use serde_json::{Value, json};
+use liblog::proto::{Reply, Request};
+use serde::Serialize;
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
-fn ask(o: &Options, request: &Value) -> Result<Value, Trouble> {
+fn ask(o: &Options, request: &Request) -> Result<Reply, Trouble> {
     Client::open(&socket(o))?.ask(request)
 }
 
@@ -49,8 +51,13 @@ fn line(words: &[&str]) -> Vec<String> {
     words.iter().map(|&w| w.to_owned()).collect()
 }
 
-fn pretty(value: &Value) -> Result<(), Trouble> {
-    print(&format!("{value:#}\n"))
+fn pretty(value: &impl Serialize) -> Result<(), Trouble> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Trouble::Other(e.to_string()))?;
+    print(&format!("{text}\n"))
+}
+
+fn strange(reply: &Reply) -> Trouble {
+    Trouble::Other(format!("syslogd answered something else: {reply:?}"))
 }
 
 /// `rings`.
@@ -59,25 +66,28 @@ fn pretty(value: &Value) -> Result<(), Trouble> {
 ///
 /// syslogd is not there, or refuses; so below.
 pub fn rings(o: &Options) -> Result<(), Trouble> {
-    let answer = ask(o, &json!({ "op": "rings" }))?;
+    let reply = ask(o, &Request::Rings)?;
+    let Reply::Rings { rings } = &reply else {
+        return Err(strange(&reply));
+    };
     if o.json {
-        return pretty(&answer);
+        return pretty(&reply);
     }
-    let zone = Zoned::now().time_zone().clone();
-    let mut lines = vec![line(&[
-        "RING", "SIZE", "USED", "RECORDS", "OLDEST", "FIRST", "NEXT", "DROPPED", "KEEP",
-    ])];
-    for ring in list(&answer, "rings") {
+    let heads = [
+        "RING", "SIZE", "USED", "RECORDS", "FIRST", "NEXT", "PUSHED", "DROPPED", "KEEP",
+    ];
+    let mut lines = vec![line(&heads)];
+    for ring in rings {
         lines.push(vec![
-            word(ring, "ring").to_owned(),
-            bytes(number(ring, "size")),
-            bytes(number(ring, "used")),
-            number(ring, "records").to_string(),
-            when(ring, "oldest", &zone),
-            number(ring, "first").to_string(),
-            number(ring, "next").to_string(),
-            number(ring, "dropped").to_string(),
-            word(ring, "keep").to_owned(),
+            ring.name.clone(),
+            bytes(ring.size),
+            bytes(ring.used),
+            ring.records.to_string(),
+            ring.first.to_string(),
+            ring.next.to_string(),
+            ring.pushed.to_string(),
+            ring.dropped.to_string(),
+            ring.keep.clone(),
         ]);
     }
     print(&table(&lines, &[0, 8]))
@@ -89,34 +99,36 @@ pub fn rings(o: &Options) -> Result<(), Trouble> {
 ///
 /// See `rings`; or the command line makes no sense.
 pub fn stats(o: &Options, args: &StatsArgs) -> Result<(), Trouble> {
-    let Some(wait) = args.wait else {
-        let answer = ask(o, &json!({ "op": "stats" }))?;
-        return if o.json {
-            pretty(&answer)
-        } else {
-            print(&report(&answer, None))
-        };
-    };
+    let wait = args.wait.unwrap_or(1.0);
     if !(0.1..=86_400.0).contains(&wait) {
         return Err(Trouble::Usage(
             "stats: --wait must be 0.1 to 86400 seconds".into(),
         ));
     }
+    let mut left = if args.wait.is_none() {
+        Some(1)
+    } else {
+        args.count
+    };
     let mut client = Client::open(&socket(o))?;
     let mut before: Option<(Value, Instant)> = None;
-    let mut left = args.count;
     while left != Some(0) {
-        let answer = client.ask(&json!({ "op": "stats" }))?;
+        let stats = match client.ask(&Request::Stats)? {
+            Reply::Stats { stats } => stats,
+            other => return Err(strange(&other)),
+        };
         let now = Instant::now();
-        if o.json {
-            print(&format!("{answer}\n"))?;
+        if o.json && args.wait.is_some() {
+            print(&format!("{stats}\n"))?;
+        } else if o.json {
+            pretty(&stats)?;
         } else {
             let since = before
                 .as_ref()
                 .map(|(old, at)| (old, now.duration_since(*at).as_secs_f64()));
-            print(&format!("{}\n", report(&answer, since)))?;
+            print(&report(&stats, since))?;
         }
-        before = Some((answer, now));
+        before = Some((stats, now));
         left = left.map(|n| n - 1);
         if left != Some(0) {
             std::thread::sleep(Duration::from_secs_f64(wait));
@@ -126,24 +138,33 @@ pub fn stats(o: &Options, args: &StatsArgs) -> Result<(), Trouble> {
 }
 
 /// The counters of one answer; with the one before, what moved in a second.
-fn report(answer: &Value, before: Option<(&Value, f64)>) -> String {
+fn report(stats: &Value, before: Option<(&Value, f64)>) -> String {
+    let uptime = stats
+        .get("uptime")
+        .and_then(Value::as_f64)
+        .filter(|s| *s > 0.0);
+    let rate = |now: u64, then: Option<u64>| {
+        let rate = match (before, uptime) {
+            (Some((_, seconds)), _) => {
+                Some(now.saturating_sub(then.unwrap_or(now)) as f64 / seconds)
+            }
+            (None, Some(seconds)) => Some(now as f64 / seconds),
+            (None, None) => None,
+        };
+        rate.map_or_else(|| "-".into(), |r| format!("{r:.1}"))
+    };
     let mut lines = vec![line(&["COUNTER", "TOTAL", "PER SECOND"])];
-    let uptime = answer.get("uptime").and_then(Value::as_f64);
-    if let Some(counters) = answer.get("counters").and_then(Value::as_object) {
-        for (name, value) in counters {
-            let Some(total) = value.as_u64() else {
-                continue;
-            };
-            let rate = match before {
-                Some((old, seconds)) => {
-                    let then = old.get("counters").map_or(0, |c| number(c, name));
-                    Some(total.saturating_sub(then) as f64 / seconds)
-                }
-                None => uptime.filter(|s| *s > 0.0).map(|s| total as f64 / s),
-            };
-            let rate = rate.map_or_else(|| "-".into(), |r| format!("{r:.1}"));
-            lines.push(vec![name.clone(), total.to_string(), rate]);
-        }
+    for (name, value) in stats
+        .get("counters")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        let Some(total) = value.as_u64() else {
+            continue;
+        };
+        let then = before.and_then(|(old, _)| old.get("counters")?.get(name)?.as_u64());
+        lines.push(vec![name.clone(), total.to_string(), rate(total, then)]);
     }
     let mut text = table(&lines, &[0]);
     let mut lines = vec![line(&[
@@ -155,14 +176,14 @@ fn report(answer: &Value, before: Option<(&Value, f64)>) -> String {
         "CUT",
         "PER SECOND",
     ])];
-    for ring in list(answer, "rings") {
-        let name = word(ring, "ring");
+    for ring in list(stats, "rings") {
+        let name = word(ring, "name");
         let pushed = number(ring, "pushed");
-        let rate = before.and_then(|(old, seconds)| {
-            let then = list(old, "rings").find(|r| word(r, "ring") == name)?;
-            Some(pushed.saturating_sub(number(then, "pushed")) as f64 / seconds)
+        let then = before.and_then(|(old, _)| {
+            list(old, "rings")
+                .find(|r| word(r, "name") == name)
+                .map(|r| number(r, "pushed"))
         });
-        let rate = rate.or_else(|| uptime.filter(|s| *s > 0.0).map(|s| pushed as f64 / s));
         lines.push(vec![
             name.to_owned(),
             bytes(number(ring, "size")),
@@ -170,15 +191,23 @@ fn report(answer: &Value, before: Option<(&Value, f64)>) -> String {
             pushed.to_string(),
             number(ring, "dropped").to_string(),
             number(ring, "cut").to_string(),
-            rate.map_or_else(|| "-".into(), |r| format!("{r:.1}")),
+            rate(pushed, then),
         ]);
     }
     text.push('\n');
     text.push_str(&table(&lines, &[0]));
+    if let Some(budget) = stats.get("budget").and_then(Value::as_u64) {
+        let sum: u64 = list(stats, "rings").map(|ring| number(ring, "size")).sum();
+        text.push_str(&format!(
+            "\nrings have {} of a budget of {}\n",
+            bytes(sum),
+            bytes(budget)
+        ));
+    }
     let mut lines = vec![line(&[
         "OUTPUT", "STATE", "SENT", "QUEUED", "BYTES", "LOST",
     ])];
-    for output in list(answer, "outputs") {
+    for output in list(stats, "outputs") {
         lines.push(vec![
             word(output, "output").to_owned(),
             word(output, "state").to_owned(),
@@ -201,13 +230,16 @@ fn report(answer: &Value, before: Option<(&Value, f64)>) -> String {
 ///
 /// See `rings`.
 pub fn throttle(o: &Options) -> Result<(), Trouble> {
-    let answer = ask(o, &json!({ "op": "throttle" }))?;
+    let reply = ask(o, &Request::Throttle)?;
+    let Reply::Throttle { throttle } = &reply else {
+        return Err(strange(&reply));
+    };
     if o.json {
-        return pretty(&answer);
+        return pretty(&reply);
     }
     let zone = Zoned::now().time_zone().clone();
     let mut lines = vec![line(&["SOURCE", "PASSED", "WITHHELD", "REPEATED", "LAST"])];
-    for source in list(&answer, "throttle") {
+    for source in throttle.as_array().into_iter().flatten() {
         let host = word(source, "host");
         let app = word(source, "app");
         lines.push(vec![
@@ -231,18 +263,20 @@ pub fn throttle(o: &Options) -> Result<(), Trouble> {
 ///
 /// See `rings`.
 pub fn resize(o: &Options, ring: &str, size: u64) -> Result<(), Trouble> {
-    let answer = ask(o, &json!({ "op": "resize", "ring": ring, "size": size }))?;
-    if o.json {
-        return pretty(&answer);
-    }
-    let lost = number(&answer, "dropped");
-    if lost != 0 {
-        return print(&format!(
+    let text = |lost| {
+        format!(
             "{ring}: {} now; {lost} of the oldest records are gone\n",
             bytes(size)
-        ));
-    }
-    Ok(())
+        )
+    };
+    done(
+        o,
+        &Request::Resize {
+            ring: ring.to_owned(),
+            size,
+        },
+        &text,
+    )
 }
 
 /// `clear`.
@@ -251,8 +285,14 @@ pub fn resize(o: &Options, ring: &str, size: u64) -> Result<(), Trouble> {
 ///
 /// See `rings`.
 pub fn clear(o: &Options, ring: &str) -> Result<(), Trouble> {
-    let answer = ask(o, &json!({ "op": "clear", "ring": ring }))?;
-    if o.json { pretty(&answer) } else { Ok(()) }
+    let text = |lost| format!("{ring}: {lost} records are gone\n");
+    done(
+        o,
+        &Request::Clear {
+            ring: ring.to_owned(),
+        },
+        &text,
+    )
 }
 
 /// `flush`.
@@ -261,6 +301,14 @@ pub fn clear(o: &Options, ring: &str) -> Result<(), Trouble> {
 ///
 /// See `rings`.
 pub fn flush(o: &Options) -> Result<(), Trouble> {
-    let answer = ask(o, &json!({ "op": "flush" }))?;
-    if o.json { pretty(&answer) } else { Ok(()) }
+    done(o, &Request::Flush, &|_| String::new())
+}
+
+fn done(o: &Options, request: &Request, text: &dyn Fn(u64) -> String) -> Result<(), Trouble> {
+    match ask(o, request)? {
+        reply @ Reply::Done { .. } if o.json => pretty(&reply),
+        Reply::Done { lost: 0, .. } => Ok(()),
+        Reply::Done { lost, .. } => print(&text(lost)),
+        other => Err(strange(&other)),
+    }
 }

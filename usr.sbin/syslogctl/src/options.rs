@@ -83,18 +83,18 @@ pub struct ReadArgs {
     /// Until then
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// This severity and worse; =LEVEL: just this one
+    /// This severity and worse; =LEVEL: just this one; also >, <=, < and !
     #[arg(short, long, value_name = "LEVEL")]
     pub level: Option<String>,
     /// Of these facilities, by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub facility: Vec<String>,
-    /// Of this program
-    #[arg(short, long, value_name = "NAME")]
-    pub program: Option<String>,
-    /// From this host
-    #[arg(long, value_name = "NAME")]
-    pub host: Option<String>,
+    /// Of these programs, by commas
+    #[arg(short, long, value_name = "NAMES", value_delimiter = ',')]
+    pub program: Vec<String>,
+    /// From these hosts, by commas
+    #[arg(short = 'H', long, value_name = "NAMES", value_delimiter = ',')]
+    pub host: Vec<String>,
     /// Whose text matches this regular expression
     #[arg(short = 'e', long, value_name = "REGEX")]
     pub regex: Option<String>,

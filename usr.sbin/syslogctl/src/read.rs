@@ -7,15 +7,24 @@ use crate::follow;
 use crate::options::{Color, Options, ReadArgs};
 use crate::out::{self, Out};
 use crate::seen::Seen;
-use crate::show::{Line, Record, Style};
+use crate::show::{Style, identity};
 use crate::when;
 use jiff::Zoned;
-use serde_json::{Map, Value, json};
+use liblog::filter::{Filter, FilterSpec};
+use liblog::proto::{Line, Read, RecordLine, Reply, Request};
 use std::collections::VecDeque;
 use std::path::Path;
 
 /// How many were lost before a record, and its number.
 type Gap = Option<(u64, u64)>;
+
+/// A record, and the line that it was.
+pub struct Entry {
+    /// What it says.
+    pub record: Box<RecordLine>,
+    /// How it came, where that is wanted.
+    pub raw: String,
+}
 
 /// A ring that is read.
 pub struct Source {
@@ -23,12 +32,13 @@ pub struct Source {
     pub ring: String,
     /// Where to go on in it.
     pub place: Place,
-    /// It is another one than that of the place that was asked for.
-    pub anew: bool,
+    /// The life that was asked for.
+    wanted: Option<u64>,
+    json: bool,
     client: Client,
     /// What was lost before the head.
     lost: Gap,
-    head: Option<Box<Record>>,
+    head: Option<Entry>,
     ended: bool,
 }
 
@@ -55,37 +65,27 @@ pub fn run(o: &Options, args: &ReadArgs) -> Result<(), Trouble> {
     let rings = chosen(&path, args)?;
     let places = places(args)?;
     let mut view = View::new(o, args, rings.len(), &now);
-    let last = args.last.or(
-        if args.follow && places.is_empty() && args.from.is_none() && args.since.is_none() {
-            Some(10)
-        } else {
-            None
-        },
-    );
+    // Who follows wants to see that something is there, not all of it.
+    let all = !places.is_empty() || args.from.is_some() || args.since.is_some();
+    let last = args
+        .last
+        .or(if args.follow && !all { Some(10) } else { None });
     let mut sources = Vec::new();
-    for (ring, boot) in rings {
-        let wanted = places.get(&ring).copied();
-        let mut request = json!({ "op": "read", "ring": ring, "filter": filter });
-        if let Some(map) = request.as_object_mut() {
-            if let Some(place) = wanted {
-                map.insert("boot".into(), place.boot.into());
-                map.insert("from".into(), place.seq.into());
-            } else if let Some(from) = args.from {
-                map.insert("boot".into(), boot.into());
-                map.insert("from".into(), from.into());
-            }
-            if let Some(n) = last {
-                map.insert("last".into(), n.into());
-            }
-        }
+    for ring in rings {
+        let place = places.get(&ring);
         let mut client = Client::open(&path)?;
-        client.send(&request)?;
+        client.send(&Request::Read(Box::new(Read {
+            ring: ring.clone(),
+            boot: place.map(|p| p.boot),
+            from: place.map(|p| p.seq).or(args.from),
+            last,
+            filter: filter.clone(),
+            ..Read::default()
+        })))?;
         sources.push(Source {
-            place: Place {
-                boot,
-                seq: args.from.unwrap_or(0),
-            },
-            anew: wanted.is_some_and(|place| place.boot != boot),
+            place: Place { boot: 0, seq: 0 },
+            wanted: place.map(|p| p.boot),
+            json: o.json,
             ring,
             client,
             lost: None,
@@ -113,7 +113,7 @@ fn finish(args: &ReadArgs, json: bool, cursor: &Cursor, view: &mut View) -> Resu
     if args.show_cursor {
         let words = cursor::print(cursor);
         let line = if json {
-            format!("{}\n", json!({ "cursor": words }))
+            format!("{{\"cursor\":\"{words}\"}}\n")
         } else {
             format!("-- cursor: {words}\n")
         };
@@ -122,37 +122,27 @@ fn finish(args: &ReadArgs, json: bool, cursor: &Cursor, view: &mut View) -> Resu
     Ok(())
 }
 
-/// The rings that are meant, and their lives.
-fn chosen(path: &Path, args: &ReadArgs) -> Result<Vec<(String, u64)>, Trouble> {
-    let answer = Client::open(path)?.ask(&json!({ "op": "rings" }))?;
-    let there: Vec<(String, u64)> = answer
-        .get("rings")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|ring| {
-            let name = ring.get("ring")?.as_str()?.to_owned();
-            Some((name, ring.get("boot")?.as_u64()?))
-        })
-        .collect();
-    let mut wanted = Vec::new();
+/// The rings that are meant.
+fn chosen(path: &Path, args: &ReadArgs) -> Result<Vec<String>, Trouble> {
+    let there: Vec<String> = match Client::open(path)?.ask(&Request::Rings)? {
+        Reply::Rings { rings } => rings.into_iter().map(|ring| ring.name).collect(),
+        _ => Vec::new(),
+    };
+    let mut wanted: Vec<String> = Vec::new();
     for name in &args.rings {
-        let found = there.iter().find(|(ring, _)| ring == name).ok_or_else(|| {
-            let names: Vec<&str> = there.iter().map(|(ring, _)| ring.as_str()).collect();
-            Trouble::Usage(format!(
-                "there is no ring '{name}'; there are: {}",
-                names.join(" ")
-            ))
-        })?;
-        if !wanted.contains(found) {
-            wanted.push(found.clone());
+        if !there.contains(name) {
+            let text = format!("there is no ring '{name}'; there are: {}", there.join(" "));
+            return Err(Trouble::Missing(text));
+        }
+        if !wanted.contains(name) {
+            wanted.push(name.clone());
         }
     }
     if args.rings.is_empty() {
         wanted = there;
     }
     if wanted.is_empty() {
-        return Err(Trouble::Usage(
+        return Err(Trouble::Missing(
             "there is no ring that you may read: syslog.conf(5) makes them, as *.* ring:all:1M"
                 .into(),
         ));
@@ -171,58 +161,35 @@ fn places(args: &ReadArgs) -> Result<Cursor, Trouble> {
     cursor::parse(&args.cursor.join(" ")).map_err(|e| Trouble::Usage(format!("--cursor: {e}")))
 }
 
-/// The filter as syslogd takes it.
-fn filter(args: &ReadArgs, now: &Zoned) -> Result<Value, Trouble> {
-    let mut filter = Map::new();
-    if !args.facility.is_empty() {
-        for name in &args.facility {
-            liblog::Facility::named(name)
-                .ok_or_else(|| Trouble::Usage(format!("'{name}' is no facility")))?;
-        }
-        filter.insert("facilities".into(), args.facility.clone().into());
-    }
-    if let Some(level) = &args.level {
-        let name = level.strip_prefix('=').unwrap_or(level);
-        let severity = liblog::Severity::named(name).ok_or_else(|| {
-            Trouble::Usage(format!(
-                "'{name}' is no level: emerg alert crit err warning notice info debug"
-            ))
-        })?;
-        filter.insert("severity".into(), severity.name().into());
-        if level.starts_with('=') {
-            filter.insert("exact".into(), true.into());
-        }
-    }
-    for (key, word) in [
-        ("program", &args.program),
-        ("host", &args.host),
-        ("regex", &args.regex),
-    ] {
-        if let Some(word) = word {
-            filter.insert(key.into(), word.as_str().into());
-        }
-    }
-    if let Some(regex) = &args.regex {
-        regex::bytes::Regex::new(regex).map_err(|e| Trouble::Usage(format!("-e: {e}")))?;
-    }
-    for (key, word) in [("since", &args.since), ("until", &args.until)] {
-        if let Some(word) = word {
-            let at = when::parse(word, now).map_err(|e| Trouble::Usage(format!("--{key}: {e}")))?;
-            filter.insert(key.into(), at.into());
-        }
-    }
-    Ok(Value::Object(filter))
+/// The filter as syslogd takes it; what is wrong with it is said here.
+fn filter(args: &ReadArgs, now: &Zoned) -> Result<FilterSpec, Trouble> {
+    let time = |key: &str, word: &Option<String>| {
+        word.as_ref()
+            .map(|word| when::parse(word, now))
+            .transpose()
+            .map_err(|e| Trouble::Usage(format!("--{key}: {e}")))
+    };
+    let spec = FilterSpec {
+        facilities: args.facility.clone(),
+        level: args.level.clone(),
+        programs: args.program.clone(),
+        hosts: args.host.clone(),
+        regex: args.regex.clone(),
+        since: time("since", &args.since)?,
+        until: time("until", &args.until)?,
+    };
+    Filter::new(&spec).map_err(|e| Trouble::Usage(e.to_string()))?;
+    Ok(spec)
 }
 
 /// Shows what the rings hold, oldest first; of all together the last so many only.
 fn merge(sources: &mut [Source], last: Option<u64>, view: &mut View) -> Result<(), Trouble> {
-    let cap = last
-        .map(|n| usize::try_from(n).unwrap_or(usize::MAX))
-        .filter(|_| sources.len() > 1);
-    let mut kept: VecDeque<(usize, Gap, Box<Record>)> = VecDeque::new();
+    let cap = last.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+    let cap = cap.filter(|_| sources.len() > 1);
+    let mut kept: VecDeque<(usize, Gap, Entry)> = VecDeque::new();
     for source in sources.iter_mut() {
         source.advance()?;
-        if source.anew {
+        if source.wanted.is_some_and(|boot| boot != source.place.boot) {
             view.anew(&source.ring)?;
         }
     }
@@ -230,21 +197,21 @@ fn merge(sources: &mut [Source], last: Option<u64>, view: &mut View) -> Result<(
         let oldest = sources
             .iter()
             .enumerate()
-            .filter_map(|(i, s)| s.head.as_ref().map(|r| ((r.wall, i), i)))
+            .filter_map(|(i, s)| s.head.as_ref().map(|e| (e.record.wall, i)))
             .min();
         let Some((_, i)) = oldest else { break };
         let Some(source) = sources.get_mut(i) else {
             break;
         };
-        let (lost, Some(record)) = (source.lost.take(), source.head.take()) else {
+        let (lost, Some(entry)) = (source.lost.take(), source.head.take()) else {
             break;
         };
-        source.place.seq = record.seq.saturating_add(1);
+        source.place.seq = entry.record.seq.saturating_add(1);
         match cap {
-            None => view.show(&source.ring, source.place.boot, i, lost, &record)?,
-            Some(_) if !view.fresh(i, &record) => {}
+            None => view.show(&source.ring, source.place.boot, i, lost, &entry)?,
+            Some(_) if !view.fresh(i, &entry.record) => {}
             Some(cap) => {
-                kept.push_back((i, lost, record));
+                kept.push_back((i, lost, entry));
                 if kept.len() > cap {
                     kept.pop_front();
                 }
@@ -252,9 +219,9 @@ fn merge(sources: &mut [Source], last: Option<u64>, view: &mut View) -> Result<(
         }
         source.advance()?;
     }
-    for (i, lost, record) in kept {
+    for (i, lost, entry) in kept {
         if let Some(source) = sources.get(i) {
-            view.shown(&source.ring, source.place.boot, lost, &record)?;
+            view.shown(&source.ring, source.place.boot, lost, &entry)?;
         }
     }
     for source in sources {
@@ -265,24 +232,38 @@ fn merge(sources: &mut [Source], last: Option<u64>, view: &mut View) -> Result<(
     Ok(())
 }
 
+impl Entry {
+    /// What `client` has read last.
+    pub fn new(record: Box<RecordLine>, client: &Client, json: bool) -> Entry {
+        let raw = if json {
+            String::from_utf8_lossy(client.raw()).into_owned()
+        } else {
+            String::new()
+        };
+        Entry { record, raw }
+    }
+}
+
 impl Source {
     /// To the next record, or the end.
     fn advance(&mut self) -> Result<(), Trouble> {
         while self.head.is_none() && !self.ended {
-            let Some(value) = self.client.line()? else {
-                return Err(Trouble::Gone("syslogd went away in the middle".into()));
-            };
-            match Line::parse(value)? {
-                Line::Record(record) => self.head = Some(record),
-                Line::Lost { count, next } => {
+            match self.client.line()? {
+                None => return Err(Trouble::Gone("syslogd went away in the middle".into())),
+                Some(Line::Record(record)) => {
+                    self.head = Some(Entry::new(record, &self.client, self.json));
+                }
+                Some(Line::Reply(Reply::Hello { boot, .. })) => self.place.boot = boot,
+                Some(Line::Reply(Reply::Lost { lost, next })) => {
                     let before = self.lost.map_or(0, |(n, _)| n);
-                    self.lost = Some((before.saturating_add(count), next));
+                    self.lost = Some((before.saturating_add(lost), next));
                     self.place.seq = next;
                 }
-                Line::End { next } => {
+                Some(Line::Reply(Reply::End { next, .. })) => {
                     self.place.seq = self.place.seq.max(next);
                     self.ended = true;
                 }
+                Some(Line::Reply(_)) => {}
             }
         }
         Ok(())
@@ -313,10 +294,10 @@ impl View {
     }
 
     /// Whether it was not shown yet, of another ring.
-    pub fn fresh(&mut self, ring: usize, record: &Record) -> bool {
+    fn fresh(&mut self, ring: usize, record: &RecordLine) -> bool {
         self.seen
             .as_mut()
-            .is_none_or(|seen| seen.show(record.identity(), ring))
+            .is_none_or(|seen| seen.show(identity(record), ring))
     }
 
     /// Shows a record, unless it was; and what was lost before it.
@@ -330,20 +311,21 @@ impl View {
         boot: u64,
         index: usize,
         lost: Gap,
-        record: &Record,
+        entry: &Entry,
     ) -> Result<(), Trouble> {
-        if self.fresh(index, record) {
-            return self.shown(ring, boot, lost, record);
+        if self.fresh(index, &entry.record) {
+            return self.shown(ring, boot, lost, entry);
         }
         lost.map_or(Ok(()), |(count, next)| self.lost(ring, boot, count, next))
     }
 
-    fn shown(&mut self, ring: &str, boot: u64, lost: Gap, record: &Record) -> Result<(), Trouble> {
+    fn shown(&mut self, ring: &str, boot: u64, lost: Gap, entry: &Entry) -> Result<(), Trouble> {
         if let Some((count, next)) = lost {
             self.lost(ring, boot, count, next)?;
         }
         self.text.clear();
-        self.style.record(ring, boot, record, &mut self.text);
+        self.style
+            .record(ring, boot, &entry.record, &entry.raw, &mut self.text);
         self.out.put(self.text.as_bytes())
     }
 

@@ -1,98 +1,24 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Records for people: a line each, with colours for how bad it is.
 
-use crate::client::Trouble;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::Value;
+use liblog::proto::RecordLine;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// What a ring's reader is told.
-#[derive(Debug)]
-pub enum Line {
-    /// A record.
-    Record(Box<Record>),
-    /// So many are gone; the next one has this number.
-    Lost { count: u64, next: u64 },
-    /// That was all; the next one will have this number.
-    End { next: u64 },
-}
-
-/// A record, as it came.
-#[derive(Debug, Default)]
-pub struct Record {
-    pub seq: u64,
-    /// Nanoseconds since 1970.
-    pub wall: i64,
-    pub mono: u64,
-    pub facility: String,
-    pub severity: String,
-    pub host: String,
-    pub app: String,
-    pub procid: String,
-    pub msgid: String,
-    pub sd: String,
-    pub text: String,
-    pub cut: bool,
-    /// The line itself, for --json.
-    pub json: Value,
-}
-
-impl Line {
-    /// Out of a line of JSON.
-    ///
-    /// # Errors
-    ///
-    /// It is none of those that a reader is told.
-    pub fn parse(value: Value) -> Result<Line, Trouble> {
-        let number = |name: &str| value.get(name).and_then(Value::as_u64);
-        if let Some(count) = number("lost") {
-            let next = number("next").unwrap_or(0);
-            return Ok(Line::Lost { count, next });
-        }
-        if value.get("end").is_some() {
-            let next = number("next").unwrap_or(0);
-            return Ok(Line::End { next });
-        }
-        let Some(seq) = number("seq") else {
-            return Err(Trouble::Other(format!("what came is no record: {value}")));
-        };
-        let text = |name: &str| {
-            value
-                .get(name)
-                .and_then(Value::as_str)
-                .unwrap_or("")
-                .to_owned()
-        };
-        Ok(Line::Record(Box::new(Record {
-            seq,
-            wall: value.get("wall").and_then(Value::as_i64).unwrap_or(0),
-            mono: number("mono").unwrap_or(0),
-            facility: text("facility"),
-            severity: text("severity"),
-            host: text("host"),
-            app: text("app"),
-            procid: text("procid"),
-            msgid: text("msgid"),
-            sd: text("sd"),
-            text: text("text"),
-            cut: value.get("cut").and_then(Value::as_bool).unwrap_or(false),
-            json: value,
-        })))
-    }
-}
-
-impl Record {
-    /// The same for the same message in another ring.
-    pub fn identity(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (self.wall, self.mono, &self.facility, &self.severity).hash(&mut hasher);
-        (&self.host, &self.app, &self.procid, &self.msgid, &self.sd).hash(&mut hasher);
-        // A small ring may have cut it: its beginning will do.
-        self.text.chars().take(64).for_each(|c| c.hash(&mut hasher));
-        hasher.finish()
-    }
+/// The same for the same message in another ring.
+pub fn identity(record: &RecordLine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (record.wall, record.mono, &record.facility, &record.severity).hash(&mut hasher);
+    (&record.host, &record.app, &record.procid, &record.msgid).hash(&mut hasher);
+    // A small ring may have cut it: its beginning will do.
+    record
+        .text
+        .chars()
+        .take(64)
+        .for_each(|c| c.hash(&mut hasher));
+    hasher.finish()
 }
 
 /// How records are shown.
@@ -148,10 +74,17 @@ pub fn plain(text: &str, into: &mut String) {
 }
 
 impl Style {
-    /// A record as a line, with its new-line.
-    pub fn record(&mut self, ring: &str, boot: u64, record: &Record, into: &mut String) {
+    /// A record as a line, with its new-line; `raw` is how it came.
+    pub fn record(
+        &mut self,
+        ring: &str,
+        boot: u64,
+        record: &RecordLine,
+        raw: &str,
+        into: &mut String,
+    ) {
         if self.json {
-            return json(ring, boot, record.json.clone(), into);
+            return json(ring, boot, raw, into);
         }
         self.stamp(record.wall, into);
         into.push(' ');
@@ -200,8 +133,12 @@ impl Style {
     /// That records are gone.
     pub fn lost(&self, ring: &str, boot: u64, count: u64, next: u64, into: &mut String) {
         if self.json {
-            let value = serde_json::json!({ "lost": count, "next": next });
-            return json(ring, boot, value, into);
+            return json(
+                ring,
+                boot,
+                &format!("{{\"lost\":{count},\"next\":{next}}}"),
+                into,
+            );
         }
         let (on, off) = if self.colors { (RED, PLAIN) } else { ("", "") };
         let s = if count == 1 { "" } else { "s" };
@@ -239,66 +176,75 @@ impl Style {
     }
 }
 
-/// A line of ours: what came, with the ring that it is of.
-fn json(ring: &str, boot: u64, mut value: Value, into: &mut String) {
-    if let Some(map) = value.as_object_mut() {
-        map.insert("ring".into(), ring.into());
-        map.insert("boot".into(), format!("{boot:016x}").into());
-    }
-    let _ = writeln!(into, "{value}");
+/// A line as it came, with the ring that it is of before all else. A ring's name needs no escapes.
+fn json(ring: &str, boot: u64, raw: &str, into: &mut String) {
+    let rest = raw.strip_prefix('{').unwrap_or(raw);
+    let _ = writeln!(into, "{{\"ring\":\"{ring}\",\"boot\":{boot},{rest}");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use liblog::proto::{Line, parse_line};
 
-    fn shown(value: Value, colors: bool, verbose: bool) -> String {
-        let mut style = Style {
+    const RECORD: &str = r#"{"seq":7,"wall":1796000000000000000,"mono":5,"facility":"auth","severity":"err",
+        "host":"gw","app":"sshd","procid":"12","msgid":"ID","sd":"[a b=\"c\"]","text":"no\u001b[31m \u202eway\n","cut":true}"#;
+
+    fn record(text: &str) -> RecordLine {
+        match parse_line(text.as_bytes()) {
+            Ok(Line::Record(record)) => *record,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn style(colors: bool, verbose: bool, json: bool) -> Style {
+        Style {
             colors,
             verbose,
             iso: false,
             zone: TimeZone::UTC,
-            json: false,
+            json,
             stamp: None,
-        };
-        let mut text = String::new();
-        match Line::parse(value).expect("a line") {
-            Line::Record(record) => style.record("auth", 1, &record, &mut text),
-            Line::Lost { count, next } => style.lost("auth", 1, count, next, &mut text),
-            Line::End { next } => text = format!("end {next}"),
         }
+    }
+
+    fn shown(mut style: Style) -> String {
+        let mut text = String::new();
+        style.record("auth", 1, &record(RECORD), RECORD, &mut text);
         text
     }
 
     #[test]
     fn lines() {
-        let record = json!({"seq": 7, "wall": 1_796_000_000_000_000_000_i64, "mono": 5, "facility": "auth",
-            "severity": "err", "host": "gw", "app": "sshd", "procid": "12", "msgid": "ID", "sd": "[a b=\"c\"]",
-            "text": "no\u{1b}[31m \u{202e}way\n", "cut": true});
         assert_eq!(
-            shown(record.clone(), false, false),
+            shown(style(false, false, false)),
             "Nov 30 00:53:20 gw sshd[12]: no^[[31m <U+202E>way^J [cut]\n"
         );
         assert_eq!(
-            shown(record.clone(), false, true),
+            shown(style(false, true, false)),
             "Nov 30 00:53:20 gw auth:7 auth.err sshd[12]: ID [a b=\"c\"] no^[[31m <U+202E>way^J [cut]\n"
         );
-        assert!(shown(record, true, false).contains("\x1b[31mno^[[31m"));
-        assert_eq!(
-            shown(json!({"lost": 17, "next": 30}), false, false),
-            "-- 17 messages lost in ring auth --\n"
+        assert!(shown(style(true, false, false)).contains("\x1b[31mno^[[31m"));
+        assert!(
+            shown(style(false, false, true))
+                .starts_with("{\"ring\":\"auth\",\"boot\":1,\"seq\":7,")
         );
-        assert!(Line::parse(json!({"what": 1})).is_err());
+        let mut text = String::new();
+        style(false, false, false).lost("auth", 1, 17, 30, &mut text);
+        style(false, false, true).lost("auth", 1, 17, 30, &mut text);
+        assert_eq!(
+            text,
+            "-- 17 messages lost in ring auth --\n{\"ring\":\"auth\",\"boot\":1,\"lost\":17,\"next\":30}\n"
+        );
     }
 
     #[test]
     fn the_same_message_elsewhere() {
-        let one = |seq: u64, text: &str| match Line::parse(
-            json!({"seq": seq, "wall": 1, "mono": 2, "app": "a", "text": text}),
-        ) {
-            Ok(Line::Record(r)) => r.identity(),
-            other => panic!("{other:?}"),
+        let one = |seq: u64, text: &str| {
+            let fields = "\"wall\":1,\"mono\":2,\"facility\":\"kern\",\"severity\":\"err\"";
+            identity(&record(&format!(
+                "{{\"seq\":{seq},{fields},\"app\":\"a\",\"text\":\"{text}\"}}"
+            )))
         };
         assert_eq!(one(1, "x"), one(9, "x"));
         assert_ne!(one(1, "x"), one(1, "y"));
