@@ -223,7 +223,7 @@ def ask(op, **words):
 
 def rings():
     """What there is, by name."""
-    return {ring["ring"]: ring for ring in ask("rings")["rings"]}
+    return {ring["name"]: ring for ring in ask("rings")["rings"]}
 
 
 def read(ring, **words):
