@@ -39,12 +39,14 @@ rw_suite_tsan()
 rw_suite_fuzz()
 {
 	rw_have rustup && rustup run nightly rustc --version >/dev/null 2>&1 || {
-		rw_skip "fuzz: libFuzzer targets of wire, if_l2tp and iipf" "needs a nightly toolchain by rustup"
+		rw_skip "fuzz: libFuzzer targets of wire, if_l2tp, iipf, liblog and syslogd" "needs a nightly toolchain by rustup"
 		return 0
 	}
 	rw_fuzz_crate sys/net/wire rewrite alg
 	rw_fuzz_crate modules/if_l2tp header packet ioctl
 	rw_fuzz_crate modules/iipf packet ioctl
+	rw_fuzz_crate lib/liblog parse ring frame request
+	rw_fuzz_crate usr.sbin/syslogd conf
 }
 
 # rw_fuzz_crate FOLDER TARGET ...: those under FOLDER/fuzz.
@@ -144,23 +146,26 @@ rw_suite_userland()
 {
 	for os in netbsd freebsd; do
 		if [ ! -x "$(rw_zig_python)" ]; then
-			rw_skip "userland: ifconfig, iipfctl and kstat for $os" "needs ziglang: setup has it on Linux"
+			rw_skip "userland: the tools and syslogd for $os" "needs ziglang: setup has it on Linux"
 			continue
 		fi
-		rw_step "userland: ifconfig, iipfctl and kstat for $os" rw_userland "$os"
+		rw_step "userland: the tools and syslogd for $os" rw_userland "$os"
 	done
 }
 
 rw_suite_system()
 {
 	rw_build
+	rw_logblast
 	rw_counted "system: topologies and real peers" rw_test_system
 	if [ "$(id -u)" -eq 0 ]; then
 		rw_step "demo" rw_demo
 		rw_step "demo nat" rw_demo nat
+		rw_step "demo syslog" rw_demo syslog
 	else
 		rw_skip "demo" "needs root"
 		rw_skip "demo nat" "needs root"
+		rw_skip "demo syslog" "needs root"
 	fi
 }
 

@@ -199,6 +199,8 @@ impl Watch<'_> {
                     place.seq = next;
                     News::Lost(lost, next)
                 }
+                // It ends, or the ring does.
+                Line::Reply(Reply::End { .. }) => break,
                 Line::Reply(_) => continue,
             };
             if !self.tell(news) {
