@@ -4,8 +4,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod buf;
+pub mod emit;
 pub mod msg;
+pub mod parse;
 pub mod pri;
+pub mod ring;
+pub mod time;
 
+pub use buf::Buf;
+pub use msg::Clocks;
 pub use msg::Msg;
 pub use pri::{Facility, Pri, Severity};

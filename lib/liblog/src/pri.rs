@@ -89,7 +89,11 @@ impl Facility {
     /// By its number, 0 to 23.
     #[must_use]
     pub const fn new(number: u8) -> Option<Facility> {
-        if number < 24 { Some(Facility(number)) } else { None }
+        if number < 24 {
+            Some(Facility(number))
+        } else {
+            None
+        }
     }
 
     /// By its name, in any case.
@@ -128,7 +132,11 @@ impl Severity {
     /// By its number, 0 to 7.
     #[must_use]
     pub const fn new(number: u8) -> Option<Severity> {
-        if number < 8 { Some(Severity(number)) } else { None }
+        if number < 8 {
+            Some(Severity(number))
+        } else {
+            None
+        }
     }
 
     /// By its name, in any case; `panic`, `error` and `warn` are old names.
