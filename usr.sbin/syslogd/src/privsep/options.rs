@@ -145,7 +145,9 @@ pub fn allowed(text: &str) -> Result<Allowed, String> {
     let most = if net.is_ipv4() { 32 } else { 128 };
     let (prefix, port) = match rest.strip_prefix('/') {
         Some(rest) => {
-            let (prefix, port) = rest.split_once(':').map_or((rest, None), |(a, b)| (a, Some(b)));
+            let (prefix, port) = rest
+                .split_once(':')
+                .map_or((rest, None), |(a, b)| (a, Some(b)));
             let prefix: u8 = prefix.parse().map_err(|_| wrong())?;
             (prefix, port)
         }
@@ -175,9 +177,7 @@ impl Allowed {
             (IpAddr::V4(net), IpAddr::V4(ip)) => {
                 same(u32::from(net).into(), u32::from(ip).into(), self.prefix, 32)
             }
-            (IpAddr::V6(net), IpAddr::V6(ip)) => {
-                same(net.into(), ip.into(), self.prefix, 128)
-            }
+            (IpAddr::V6(net), IpAddr::V6(ip)) => same(net.into(), ip.into(), self.prefix, 128),
             _ => false,
         }
     }
@@ -196,7 +196,10 @@ mod tests {
     #[test]
     fn addresses_to_listen_on() {
         let one = |text: &str| listen(text, false).expect(text);
-        assert_eq!(one("192.0.2.1"), ["192.0.2.1:514".parse().expect("an address")]);
+        assert_eq!(
+            one("192.0.2.1"),
+            ["192.0.2.1:514".parse().expect("an address")]
+        );
         assert_eq!(one("[::1]:99"), ["[::1]:99".parse().expect("an address")]);
         assert_eq!(one("::1"), ["[::1]:514".parse().expect("an address")]);
         for text in ["*:99", ":99", "99"] {
@@ -227,7 +230,15 @@ mod tests {
         assert!(!yes("2001:db8::1", "[2001:db8::2]:514"));
         assert!(yes("192.0.2.1:*", "[::ffff:192.0.2.1]:1"));
         assert!(!yes("0.0.0.0/0:*", "[2001:db8::1]:1"));
-        for text in ["", "example.org", "*.org", "1.2.3.4/33", "[::1", "1.2.3.4/x", "1.2.3.4:x"] {
+        for text in [
+            "",
+            "example.org",
+            "*.org",
+            "1.2.3.4/33",
+            "[::1",
+            "1.2.3.4/x",
+            "1.2.3.4:x",
+        ] {
             assert!(allowed(text).is_err(), "{text}");
         }
     }

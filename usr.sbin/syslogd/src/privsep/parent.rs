@@ -308,9 +308,7 @@ impl<'a> Parent<'a> {
             return Err(io::Error::other("the worker wants an output that is none"));
         };
         let result = match &output.what {
-            What::File { path, .. } => {
-                outputs_file(Path::new(path)).map(|fd| vec![fd])
-            }
+            What::File { path, .. } => outputs_file(Path::new(path)).map(|fd| vec![fd]),
             What::Pipe(command) => self.pipes.open(command).map(|fd| vec![fd]),
             What::Users(names) => Ok(outputs::terminals(Some(names))),
             What::Wall => Ok(outputs::terminals(None)),

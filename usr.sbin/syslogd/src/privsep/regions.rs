@@ -51,13 +51,21 @@ impl Regions {
         let mut old = std::mem::take(&mut self.0);
         let rings = conf.rings.iter().enumerate().filter_map(|(index, ring)| {
             let path = ring_path(conf, ring)?;
-            let shown = if ring.keep == Keep::None { MODE } else { ring.mode.unwrap_or(MODE) };
+            let shown = if ring.keep == Keep::None {
+                MODE
+            } else {
+                ring.mode.unwrap_or(MODE)
+            };
             Some((index, true, path, ring.size, shown & 0o777))
         });
-        let spools = conf.outputs.iter().enumerate().filter_map(|(index, output)| {
-            let (path, len) = spool_path(&output.what)?;
-            Some((index, false, path, len, MODE))
-        });
+        let spools = conf
+            .outputs
+            .iter()
+            .enumerate()
+            .filter_map(|(index, output)| {
+                let (path, len) = spool_path(&output.what)?;
+                Some((index, false, path, len, MODE))
+            });
         for (index, ring, path, len, mode) in rings.chain(spools) {
             let Ok(index) = u16::try_from(index) else {
                 continue;

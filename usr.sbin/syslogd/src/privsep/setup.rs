@@ -194,7 +194,13 @@ pub fn spool_path(what: &What) -> Option<(PathBuf, u64)> {
     let host: String = remote
         .host
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '.' || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     let name = format!("{:?}-{host}-{}.queue", remote.transport, remote.port).to_lowercase();
     Some((Path::new(folder).join(name), remote.queue.spool_bytes))

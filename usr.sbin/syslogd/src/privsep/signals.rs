@@ -87,12 +87,17 @@ impl Signals {
     ///
     /// # Errors
     /// As poll(2).
-    pub fn wait(&mut self, other: Option<BorrowedFd<'_>>, most: Option<Duration>) -> io::Result<()> {
+    pub fn wait(
+        &mut self,
+        other: Option<BorrowedFd<'_>>,
+        most: Option<Duration>,
+    ) -> io::Result<()> {
         let timeout = match most {
             None => PollTimeout::NONE,
             // Rounded up: not too early.
-            Some(time) => PollTimeout::try_from(time + Duration::from_millis(1))
-                .unwrap_or(PollTimeout::MAX),
+            Some(time) => {
+                PollTimeout::try_from(time + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+            }
         };
         {
             let ours = PollFd::new(self.ours.as_fd(), PollFlags::POLLIN);

@@ -260,12 +260,8 @@ impl Ear {
             }
             let at = self.got - HEAD;
             if at == self.body.len() {
-                let generation = u32::from_le_bytes([
-                    self.head[4],
-                    self.head[5],
-                    self.head[6],
-                    self.head[7],
-                ]);
+                let generation =
+                    u32::from_le_bytes([self.head[4], self.head[5], self.head[6], self.head[7]]);
                 let what = serde_json::from_slice(&std::mem::take(&mut self.body))?;
                 self.got = 0;
                 return Ok(Sound::Message(Heard {
@@ -422,9 +418,13 @@ mod tests {
         let (parent, worker) = UnixStream::pair().expect("a pair");
         let mut requests = Requests::default();
         assert_eq!(requests.next(parent.as_fd()).expect("quiet"), None);
-        (&worker).write_all(&Want::Open(7).bytes(1)[..5]).expect("sent");
+        (&worker)
+            .write_all(&Want::Open(7).bytes(1)[..5])
+            .expect("sent");
         assert_eq!(requests.next(parent.as_fd()).expect("half of it"), None);
-        (&worker).write_all(&Want::Open(7).bytes(1)[5..]).expect("sent");
+        (&worker)
+            .write_all(&Want::Open(7).bytes(1)[5..])
+            .expect("sent");
         let got = requests.next(parent.as_fd()).expect("a request");
         assert_eq!(got, Some((Want::Open(7), 1)));
         (&worker).write_all(b"nonsense").expect("sent");

@@ -57,7 +57,11 @@ impl Worker {
             .env_clear()
             .stdin(OwnedFd::from(its))
             .stdout(Stdio::null())
-            .stderr(if loud { Stdio::inherit() } else { Stdio::null() })
+            .stderr(if loud {
+                Stdio::inherit()
+            } else {
+                Stdio::null()
+            })
             // A ^C at the terminal is for the parent, which ends the worker in order.
             .process_group(0);
         for name in ["TZ", "RUST_BACKTRACE"] {
