@@ -6,9 +6,12 @@
 
 pub mod buf;
 pub mod emit;
+pub mod filter;
+pub mod frame;
 pub mod msg;
 pub mod parse;
 pub mod pri;
+pub mod proto;
 pub mod ring;
 pub mod time;
 

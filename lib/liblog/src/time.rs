@@ -291,7 +291,7 @@ fn year_behind(scan: &mut Scan<'_>) -> Option<u32> {
         ahead.take(b' ')?;
     }
     let year = ahead.number(4, 4)?;
-    if !(1970..2263).contains(&year) || !matches!(ahead.rest.first(), None | Some(b' ' | b':')) {
+    if !(1970..2263).contains(&year) || !matches!(ahead.rest, [] | [b' ', ..] | [b':', b' ', ..]) {
         return None;
     }
     scan.rest = ahead.rest;

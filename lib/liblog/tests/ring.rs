@@ -90,7 +90,7 @@ impl Model {
         let room = self.area - fields - e.strings[4].len();
         e.cut |= e.strings[5].len() > room;
         e.strings[5].truncate(room);
-        e.size = (fields + e.strings[4].len() + e.strings[5].len() + 7) / 8 * 8;
+        e.size = (fields + e.strings[4].len() + e.strings[5].len()).next_multiple_of(8);
         e.seq = self.next;
         let mut gone = 0;
         // A place where nothing is: at the tail, or at the start if the end is too near.

@@ -102,7 +102,6 @@ fn stamp<'a>(bytes: &'a [u8], zone: &Zone, now: i64) -> Option<Stamped<'a>> {
         [] => (rest, false),
         [b' ', after @ ..] => (after, false),
         [b':', b' ', after @ ..] => (after, true),
-        [b':', after @ ..] => (after, true),
         _ => return None,
     };
     Some(Stamped {
