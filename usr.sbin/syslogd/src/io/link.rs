@@ -134,7 +134,10 @@ mod tests {
             if link.step(now, true, 7) == Todo::Open {
                 opens.push(now);
                 now += 3 * SECOND;
-                link.failed(now, (opens.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                link.failed(
+                    now,
+                    (opens.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+                );
             }
             now = link.next(true).expect("there is always a next time");
         }

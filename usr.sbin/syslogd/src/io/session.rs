@@ -51,7 +51,11 @@ impl Session {
     ///
     /// # Errors
     /// It is no name.
-    pub fn client(socket: TcpStream, config: &Arc<ClientConfig>, name: &str) -> io::Result<Session> {
+    pub fn client(
+        socket: TcpStream,
+        config: &Arc<ClientConfig>,
+        name: &str,
+    ) -> io::Result<Session> {
         let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
         let tls = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
         Ok(Session::with(socket, tls.into()))
