@@ -141,6 +141,19 @@ impl Batch {
         }
     }
 
+    /// How many datagrams it has room for.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// How long each may be.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// Points the headers to the buffers, which may have moved with the rest since.
     fn prepare(&mut self) {
         let buffers = self.bytes.chunks_exact_mut(self.size);

@@ -210,6 +210,7 @@ mod os {
             ],
             Use::Accept => &[
                 libc::CAP_ACCEPT,
+                libc::CAP_IOCTL,
                 libc::CAP_READ,
                 libc::CAP_WRITE,
                 libc::CAP_GETSOCKOPT,

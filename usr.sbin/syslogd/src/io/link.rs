@@ -57,6 +57,12 @@ impl Link {
         matches!(self.state, State::Open { .. })
     }
 
+    /// Whether it was asked for and is not open yet.
+    #[must_use]
+    pub fn is_opening(&self) -> bool {
+        matches!(self.state, State::Opening { .. })
+    }
+
     /// How often it failed in a row.
     #[must_use]
     pub fn failures(&self) -> u64 {

@@ -329,6 +329,17 @@ impl Remote {
         Ok(())
     }
 
+    /// Takes over what waits in another one's queue, if it is only in memory.
+    pub fn inherit(&mut self, old: &mut Remote) {
+        if old.spec.queue.spool.is_some() {
+            return;
+        }
+        old.queue.again();
+        while let Some(record) = old.queue.take() {
+            self.queue.push(&record.msg, record.at);
+        }
+    }
+
     /// Says goodbye.
     pub fn close(&mut self) {
         if let Some(Wire::Stream(session)) = &mut self.wire {

@@ -225,6 +225,17 @@ impl Sink {
         self.retry = 0;
     }
 
+    /// Takes over what waits in another one, and its counters.
+    pub fn inherit(&mut self, old: &mut Sink) {
+        if self.buf.is_empty() && old.buf.capacity() == self.buf.capacity() {
+            std::mem::swap(&mut self.buf, &mut old.buf);
+            self.lines = old.lines;
+        } else {
+            self.buf.push(old.buf.as_bytes());
+        }
+        self.lost = old.lost;
+    }
+
     /// It ends: lines that wait are lost, if they cannot be written now. How many bytes of them.
     pub fn close(&mut self) -> usize {
         self.retry = 0;

@@ -147,6 +147,8 @@ pub fn setup(options: &Options, conf: &Conf, boot: u64, notes: &mut Vec<String>)
         certs: all_certs,
         allowed: options.allowed.clone(),
         boot,
+        owner: nix::unistd::geteuid().as_raw(),
+        format: options.format,
         conf,
     }
 }

@@ -76,6 +76,10 @@ pub struct Setup {
     pub allowed: Vec<Allowed>,
     /// A number made anew at each start.
     pub boot: u64,
+    /// The user who started syslogd.
+    pub owner: u32,
+    /// The grammar of lines in files, if it is not the BSDs'.
+    pub format: Option<crate::conf::Format>,
 }
 
 /// A range of addresses from which messages are taken.
@@ -108,6 +112,14 @@ pub enum Input {
     Tls,
     /// The listening control socket.
     Control,
+}
+
+impl Input {
+    /// Whether connections are accepted from it.
+    #[must_use]
+    pub fn accepts(self) -> bool {
+        matches!(self, Input::Tcp | Input::Tls | Input::Control)
+    }
 }
 
 /// What the parent says.
