@@ -5,5 +5,6 @@
 #![forbid(unsafe_code)]
 
 pub mod conf;
+pub mod engine;
 pub mod io;
 pub mod privsep;
