@@ -43,6 +43,8 @@ pub struct Options {
     pub conf: PathBuf,
     /// Stay in the foreground.
     pub foreground: bool,
+    /// What goes wrong in the worker goes to standard error.
+    pub loud: bool,
     /// How far the network is let in.
     pub secure: Secure,
     /// UDP listens there.
@@ -61,8 +63,8 @@ pub struct Options {
     pub control: Option<PathBuf>,
     /// The group that may use it, besides root.
     pub group: Option<String>,
-    /// What the worker becomes, when the parent is root.
-    pub user: String,
+    /// What the worker becomes, when the parent is root; `None`: what there is of the usual ones.
+    pub user: Option<String>,
     /// The folder that the worker sees as /.
     pub root: Option<PathBuf>,
     /// Where the parent's process id is written; `None`: nowhere.

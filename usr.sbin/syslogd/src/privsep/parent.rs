@@ -40,13 +40,16 @@ const CONNECTS: usize = 32;
 /// Notes of one reading of the configuration.
 const NOTES: usize = 20;
 
+/// The worker's user, if none is named: the first that there is.
+const USERS: [&str; 3] = ["_syslogd", "syslog", "nobody"];
+
 /// Severities of what is told to the worker.
 const ERR: u8 = 3;
 const WARNING: u8 = 4;
 const INFO: u8 = 6;
 
 /// Reads the configuration: what is wrong with it, else.
-pub type Load = dyn Fn() -> Result<Conf, Vec<String>>;
+pub type Load<'a> = dyn Fn() -> Result<Conf, Vec<String>> + 'a;
 
 /// A connection that was made, or not.
 struct Done {
@@ -58,7 +61,7 @@ struct Done {
 /// The parent.
 pub struct Parent<'a> {
     options: &'a Options,
-    load: &'a Load,
+    load: &'a Load<'a>,
     conf: Conf,
     generation: u32,
     boot: u64,
@@ -83,7 +86,7 @@ impl<'a> Parent<'a> {
     ///
     /// # Errors
     /// There is no local socket to be had.
-    pub fn new(options: &'a Options, load: &'a Load, conf: Conf, boot: u64) -> io::Result<Self> {
+    pub fn new(options: &'a Options, load: &'a Load<'a>, conf: Conf) -> io::Result<Self> {
         let mut notes = Vec::new();
         let tls_at = tls_listeners(options, &conf, &mut notes);
         let inputs = inputs::open(options, &mut notes)?;
@@ -92,7 +95,7 @@ impl<'a> Parent<'a> {
             load,
             conf,
             generation: 0,
-            boot,
+            boot: seed(),
             inputs,
             tls: Vec::new(),
             tls_at: Vec::new(),
@@ -173,10 +176,11 @@ impl<'a> Parent<'a> {
         if Instant::now() < self.start_at {
             return Ok(());
         }
-        let worker = Worker::start(self.options.foreground)?;
+        // Rings of this worker are others than those of the one before.
+        self.boot = seed();
+        let worker = Worker::start(self.options.foreground || self.options.loud)?;
         let account = if libsys::confine::is_root() {
-            let account = libsys::confine::account(&self.options.user)?;
-            Some((account.uid, account.gid))
+            Some(account(self.options.user.as_deref())?)
         } else {
             None
         };
@@ -371,6 +375,29 @@ impl<'a> Parent<'a> {
             }
         }
     }
+}
+
+/// A number that no start had before: nobody can say which, and it grows with time.
+fn seed() -> u64 {
+    let random = std::collections::hash_map::RandomState::new();
+    let low = std::hash::BuildHasher::hash_one(&random, std::process::id());
+    // 30 bits of seconds, and as many as JSON's readers take exactly, 53 in all.
+    let seconds = libsys::clock::wall() / 1_000_000_000;
+    (seconds.cast_unsigned() & 0xffff_ffff) << 20 | low & 0xf_ff00
+}
+
+/// The user that the worker becomes: its own, or one that has no rights.
+fn account(name: Option<&str>) -> io::Result<(u32, u32)> {
+    let names = name.map_or(USERS.to_vec(), |name| vec![name]);
+    let mut last = io::Error::other("no user for the worker");
+    for name in names {
+        match libsys::confine::account(name) {
+            Ok(account) if account.uid == 0 => last = io::Error::other("the worker is not root"),
+            Ok(account) => return Ok((account.uid, account.gid)),
+            Err(e) => last = e,
+        }
+    }
+    Err(last)
 }
 
 fn outputs_file(path: &Path) -> io::Result<OwnedFd> {
