@@ -28,10 +28,12 @@ usage: ./build.sh COMMAND [ARGS]
                        userland system bench
   lint                 contracts, arrows, unsafe, sizes, formatting, clippy, man pages
   bench [ARGS]         the benchmarks; --speed for end to end throughput as well, --nat for that
-                       of the filter and NAT beside nftables
+                       of the filter and NAT beside nftables; --syslog for that of syslogd beside
+                       rsyslogd and busybox
   demo [ARGS]          two sites joined by a pseudowire: --encap ip|udp --family 4|6
                        --cookie 0|4|8 --pcap FILE --keep
   demo nat [ARGS]      a LAN behind a router with iipf: --driver host|nft --keep
+  demo syslog [ARGS]   two rings of syslogd under a burst, and the sums: --messages N
   kmod [-t OS] [MODULE ...]
                        the modules as netbsd .kmod or freebsd .ko, through the object gates;
                        SYSDIR=/usr/src/sys for a real source tree.  On a BSD, -t and SYSDIR
@@ -39,7 +41,7 @@ usage: ./build.sh COMMAND [ARGS]
   rump                 the modules as components of NetBSD rump kernels, and the tests' routers
                        of them: RUMP_PREFIX=, RUMP_SYSDIR=, RUMP_CPPFLAGS= (docs/KERNELS.md)
   vm -t OS             a disk with modules and tools for a virtual machine of the tests: SYSDIR=
-  userland -t OS       ifconfig, iipfctl and kstat for netbsd or freebsd
+  userland -t OS       ifconfig, iipfctl, kstat, syslogctl and syslogd for netbsd or freebsd
   install              into ${DESTDIR}${PREFIX:-/usr/local}
   clean                remove what was built
 

@@ -128,7 +128,8 @@ rw_cargo_env()
 # What is built and installed: on the BSDs no host kernel, modules are loaded there.
 rw_programs()
 {
-	if rw_is_bsd; then echo ifconfig iipfctl kstat; else echo hostkern ifconfig iipfctl kstat; fi
+	programs='ifconfig iipfctl kstat syslogctl syslogd'
+	if rw_is_bsd; then echo "$programs"; else echo "hostkern $programs"; fi
 }
 
 rw_build()

@@ -24,7 +24,10 @@ RW_APT_DEMO='iproute2 iputils-ping iperf3 tcpdump ethtool'
 # Real programs that judge the filter and NAT, and whose protocols pass it.
 RW_APT_DEMO_NAT="$RW_APT_DEMO curl nftables vsftpd python3"
 RW_APT_NAT="$RW_APT_DEMO_NAT coturn conntrack hping3 nmap tftp-hpa tftpd-hpa traceroute"
-RW_APT_TEST="$RW_APT_DEMO $RW_APT_NAT clang-22 kyua atf-sh tshark qemu-system-x86 user-mode-linux
+# The other syslogds: NAME:PACKAGE,... Their packages exclude each other and would take the place of the
+# machine's own, so they are unpacked under RW_CACHE and not installed.
+RW_PEERS='rsyslog:rsyslog,rsyslog-openssl syslog-ng:syslog-ng-core busybox:busybox'
+RW_APT_TEST="$RW_APT_DEMO $RW_APT_NAT openssl clang-22 kyua atf-sh tshark qemu-system-x86 user-mode-linux
  mandoc shellcheck python3"
 
 # rw_note WORDS: what a step of a build does.
@@ -81,6 +84,47 @@ rw_apt()
 	    $rw_missing >/dev/null || rw_rc=$?
 	[ -z "$rw_policy" ] || rm -f "$rw_policy"
 	[ $rw_rc -eq 0 ] || rw_die "apt-get could not install:$rw_missing"
+}
+
+# rw_peer NAME: where the syslogd of that name is unpacked.
+rw_peer()
+{
+	printf '%s/peers/%s\n' "$RW_CACHE" "$1"
+}
+
+# rw_setup_syslog: unpacks the other syslogds with the libraries that they need, each in a folder of
+# its own.  Nothing of the system is changed.
+rw_setup_syslog()
+{
+	rw_have apt-get && rw_have dpkg-deb || {
+		rw_note "no apt-get here: what needs rsyslog, syslog-ng or busybox is skipped by name"
+		return 0
+	}
+	rw_fresh=
+	for rw_p in $RW_PEERS; do
+		rw_root=$(rw_peer "${rw_p%%:*}")
+		[ ! -e "$rw_root" ] || continue
+		[ "$(id -u)" -eq 0 ] || rw_die "the other syslogds: run as root once, to unpack $rw_p"
+		if [ -z "$rw_fresh" ]; then
+			apt-get update -q >/dev/null ||
+				rw_die "apt-get update failed: look at the network and the package sources"
+			rw_fresh=yes
+		fi
+		rw_note "the other syslogds: unpacking ${rw_p#*:} in $rw_root"
+		rm -rf "$rw_root.new"
+		mkdir -p "$rw_root.new/debs/partial"
+		# With --reinstall also where it is installed; the libraries are then the system's.
+		# shellcheck disable=SC2046 # a list of words
+		apt-get install -q -y --download-only --reinstall --no-install-recommends \
+		    -o Dir::Cache::archives="$rw_root.new/debs/" -o APT::Sandbox::User=root \
+		    $(printf '%s' "${rw_p#*:}" | tr , ' ') >/dev/null ||
+			rw_die "apt-get could not download ${rw_p#*:}"
+		for rw_deb in "$rw_root.new"/debs/*.deb; do
+			dpkg-deb -x "$rw_deb" "$rw_root.new" || rw_die "$rw_deb does not unpack"
+		done
+		rm -rf "$rw_root.new/debs"
+		mv "$rw_root.new" "$rw_root"
+	done
 }
 
 # A cargo for this machine: whatever is in PATH, if it is new enough.
@@ -143,15 +187,16 @@ rw_setup_test()
 	[ "$(id -u)" -eq 0 ] || return 0
 	# shellcheck disable=SC2086
 	rw_apt "tests" $RW_APT_TEST
+	rw_setup_syslog
 }
 
-# rw_setup WHAT ...: build (default), kmod, demo, demo_nat, test.  Installs nothing twice.
+# rw_setup WHAT ...: build (default), kmod, demo, demo_nat, syslog, test.  Installs nothing twice.
 rw_setup()
 {
 	[ $# -gt 0 ] || set -- build
 	for rw_w; do
 		case $rw_w in
-		build | kmod | demo | demo_nat | test)
+		build | kmod | demo | demo_nat | syslog | test)
 			if rw_is_bsd; then rw_setup_bsd "$rw_w"; else "rw_setup_$rw_w"; fi
 			;;
 		*) rw_die "setup: there is no '$rw_w': build kmod demo test" ;;

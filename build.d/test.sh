@@ -39,13 +39,15 @@ rw_suite_tsan()
 rw_suite_fuzz()
 {
 	rw_have rustup && rustup run nightly rustc --version >/dev/null 2>&1 || {
-		rw_skip "fuzz: libFuzzer targets of wire, if_l2tp, iipf and its grammar" "needs a nightly toolchain by rustup"
+		rw_skip "fuzz: libFuzzer targets of wire, if_l2tp, iipf, liblog and both grammars" "needs a nightly toolchain by rustup"
 		return 0
 	}
 	rw_fuzz_crate sys/net/wire rewrite alg
 	rw_fuzz_crate modules/if_l2tp header packet ioctl
 	rw_fuzz_crate modules/iipf packet ioctl
-	rw_fuzz_crate lib/libiipf conf
+	rw_fuzz_crate lib/libiipf ruleset
+	rw_fuzz_crate lib/liblog parse ring frame request
+	rw_fuzz_crate usr.sbin/syslogd conf
 }
 
 # rw_fuzz_crate FOLDER TARGET ...: those under FOLDER/fuzz.
@@ -55,7 +57,7 @@ rw_fuzz_crate()
 	shift
 	rw_step "fuzz: building the targets of $fuzz_crate" rw_fuzz_build "$fuzz_crate"
 	for fuzz_target in "$@"; do
-		rw_step "fuzz: $fuzz_target, ${FUZZ_SECONDS:-15} s" \
+		rw_step "fuzz: $fuzz_target, ${FUZZ_SECONDS:-10} s" \
 		    rw_fuzz_run "$fuzz_crate" "$fuzz_target"
 	done
 }
@@ -77,7 +79,7 @@ rw_fuzz_run()
 	fuzz_work=$(mktemp -d "${TMPDIR:-/tmp}/ropewalk-fuzz.XXXXXX")
 	status=0
 	ROPEWALK_NO_POOL=1 rw_run "$RW_TARGET/fuzz/x86_64-unknown-linux-gnu/release/$2" \
-	    -max_total_time="${FUZZ_SECONDS:-15}" -rss_limit_mb=4096 -print_final_stats=1 \
+	    -max_total_time="${FUZZ_SECONDS:-10}" -rss_limit_mb=4096 -print_final_stats=1 \
 	    -artifact_prefix="$fuzz_work/" "$fuzz_work" "$1/fuzz/corpus/$2" \
 	    >"$fuzz_work.log" 2>&1 || status=$?
 	grep -E 'stat::number_of_executed_units|SUMMARY|ERROR' "$fuzz_work.log" || :
@@ -145,23 +147,26 @@ rw_suite_userland()
 {
 	for os in netbsd freebsd; do
 		if [ ! -x "$(rw_zig_python)" ]; then
-			rw_skip "userland: ifconfig, iipfctl and kstat for $os" "needs ziglang: setup has it on Linux"
+			rw_skip "userland: the tools and syslogd for $os" "needs ziglang: setup has it on Linux"
 			continue
 		fi
-		rw_step "userland: ifconfig, iipfctl and kstat for $os" rw_userland "$os"
+		rw_step "userland: the tools and syslogd for $os" rw_userland "$os"
 	done
 }
 
 rw_suite_system()
 {
 	rw_build
+	rw_logblast
 	rw_counted "system: topologies and real peers" rw_test_system
 	if [ "$(id -u)" -eq 0 ]; then
 		rw_step "demo" rw_demo
 		rw_step "demo nat" rw_demo nat
+		rw_step "demo syslog" rw_demo syslog
 	else
 		rw_skip "demo" "needs root"
 		rw_skip "demo nat" "needs root"
+		rw_skip "demo syslog" "needs root"
 	fi
 }
 

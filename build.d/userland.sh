@@ -4,13 +4,14 @@
 # Part of build.sh: our tools for NetBSD and FreeBSD, built here.  Needs common.sh and
 # setup.sh to be sourced first.
 #
-# rw_userland netbsd|freebsd: target/userland/OS/{ifconfig,iipfctl,kstat}.  std is built from source
-# for the target; `zig cc' links it with the C library stubs that the ziglang wheel carries.
+# rw_userland netbsd|freebsd: target/userland/OS/{ifconfig,iipfctl,kstat,syslogctl,syslogd}.  std is
+# built from source for the target; `zig cc' links it with the C library stubs that the ziglang wheel
+# carries, and compiles the C and assembly of ring, syslogd's TLS.
 
-RW_USERLAND_BINS='ifconfig iipfctl kstat'
+RW_USERLAND_BINS='ifconfig iipfctl kstat syslogctl syslogd'
 
-# rw_userland_linker OS FILE: writes the program that rustc calls to link.
-rw_userland_linker()
+# rw_userland_tools OS FOLDER: writes there the programs that compile C, link and make libraries.
+rw_userland_tools()
 {
 	rw_py=$(rw_zig_python)
 	[ -x "$rw_py" ] || rw_die "zig is not here: run \`./build.sh setup kmod'"
@@ -19,7 +20,7 @@ rw_userland_linker()
 	# Libraries that std names and that the stubs lack; nothing in our tools calls them.
 	freebsd) rw_zt=x86_64-freebsd.14.0 rw_drop='-lkvm|-lmemstat|-lprocstat|-ldevstat' ;;
 	esac
-	cat >"$2" <<EOF
+	cat >"$2/linker" <<EOF
 #!/bin/sh
 # Made by build.d/userland.sh: links for $1.
 for a do
@@ -31,7 +32,24 @@ for a do
 done
 exec "$rw_py" -m ziglang cc -target $rw_zt "\$@"
 EOF
-	chmod +x "$2"
+	cat >"$2/cc" <<EOF
+#!/bin/sh
+# Made by build.d/userland.sh: compiles C for $1. rustc's name of the target is none of zig's.
+for a do
+	shift
+	case \$a in
+	--target=*) ;;
+	*) set -- "\$@" "\$a" ;;
+	esac
+done
+exec "$rw_py" -m ziglang cc -target $rw_zt "\$@"
+EOF
+	cat >"$2/ar" <<EOF
+#!/bin/sh
+# Made by build.d/userland.sh.
+exec "$rw_py" -m ziglang ar "\$@"
+EOF
+	chmod +x "$2/linker" "$2/cc" "$2/ar"
 }
 
 # In a process of its own: a step that fails ends this, not the caller.
@@ -46,7 +64,7 @@ rw_userland()
 	rw_triple=x86_64-unknown-$1
 	mkdir -p "$rw_dir"
 	rw_say "$RW_USERLAND_BINS for $1"
-	rw_userland_linker "$1" "$rw_dir/linker"
+	rw_userland_tools "$1" "$rw_dir"
 	rw_packages=
 	for rw_b in $RW_USERLAND_BINS; do rw_packages="$rw_packages -p $rw_b"; done
 	rw_note "std and the tools for $rw_triple (some minutes the first time)"
@@ -54,6 +72,8 @@ rw_userland()
 	(
 		unset CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS RUSTFLAGS RUSTUP_TOOLCHAIN
 		export "$rw_var=$rw_dir/linker"
+		rw_under=$(printf '%s' "$rw_triple" | tr - _)
+		export "CC_$rw_under=$rw_dir/cc" "AR_$rw_under=$rw_dir/ar"
 		# zig keeps what it makes of the C library's stubs.
 		export ZIG_GLOBAL_CACHE_DIR="$RW_CACHE/zig-cache"
 		# shellcheck disable=SC2086 # a list of -p NAME

@@ -11,7 +11,7 @@ use testkit::Replay;
 
 const REPLAY: Replay<'_> = Replay {
     folder: env!("CARGO_MANIFEST_DIR"),
-    targets: &[("conf", targets::conf, 2_000)],
+    targets: &[("ruleset", targets::ruleset, 2_000)],
     prefixes: 7,
     noise: 0x6969_7066,
     joins: true,
@@ -25,5 +25,5 @@ fn committed_inputs_pass() {
 
 #[test]
 fn mutated_texts() {
-    REPLAY.mutations_pass("conf");
+    REPLAY.mutations_pass("ruleset");
 }

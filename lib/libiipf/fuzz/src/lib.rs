@@ -19,8 +19,8 @@ impl Files for One<'_> {
     }
 }
 
-/// A ruleset, as far as it is text.
-pub fn conf(data: &[u8]) {
+/// A ruleset, as text, or as far as it is.
+pub fn ruleset(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else {
         return;
     };

@@ -2,4 +2,4 @@
 //! Rulesets as text.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| libiipf_fuzz::conf(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| libiipf_fuzz::ruleset(data));

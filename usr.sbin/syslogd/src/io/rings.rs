@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The rings: made, recovered, carried over to a new configuration, and resized.
+
+use crate::conf::Conf;
+use crate::conf::Keep;
+use crate::io::control::may;
+use crate::io::region::Memory;
+use crate::io::region::recover_or_format;
+use crate::privsep::wire::Group;
+use liblog::Clocks;
+use liblog::Msg;
+use liblog::proto::Code;
+use liblog::proto::Reply;
+use liblog::proto::RingInfo;
+use liblog::ring::MIN_SIZE;
+use liblog::ring::Ring;
+use libsys::map::Mapped;
+use libsys::peer::Peer;
+use std::fs::File;
+use std::io;
+
+/// A ring, and what the configuration says of it.
+struct Slot {
+    name: String,
+    ring: Ring<Memory>,
+    keep: Keep,
+    readers: Option<Group>,
+}
+
+/// The file of a ring, as the parent opened it: its length, and the file that it is to be moved
+/// to.
+pub struct Kept {
+    /// Which ring of the configuration.
+    pub index: usize,
+    /// The file.
+    pub file: File,
+    /// Its length.
+    pub len: u64,
+    /// Another one, of another length.
+    pub new: Option<(File, u64)>,
+}
+
+/// All of them, in the order of the configuration.
+pub struct Rings {
+    slots: Vec<Slot>,
+    budget: u64,
+    control: Group,
+    owner: u32,
+    boot: u64,
+}
+
+/// Numbers that no ring had: one start's, and one more for each ring.
+fn another(boot: &mut u64) -> u64 {
+    *boot = boot.wrapping_add(1);
+    *boot
+}
+
+/// Who may read rings.
+pub struct Access {
+    /// The group of the control socket.
+    pub control: Group,
+    /// The groups of rings.
+    pub readers: Vec<Option<Group>>,
+    /// The user who started syslogd.
+    pub owner: u32,
+}
+
+fn map(file: &File, len: u64) -> io::Result<Memory> {
+    let len = usize::try_from(len).map_err(io::Error::other)?;
+    Ok(Memory::Mapped(Mapped::new(file, len)?))
+}
+
+fn too_small(name: &str) -> String {
+    format!("ring {name}: smaller than {MIN_SIZE} bytes")
+}
+
+/// The ring in a file of a ring that is kept, moved if its size changed.
+fn kept(name: &str, kept: &Kept, boot: u64, notes: &mut Vec<String>) -> io::Result<Ring<Memory>> {
+    let wrong = |_| io::Error::other(too_small(name));
+    let memory = map(&kept.file, kept.len)?;
+    let (ring, found) = recover_or_format(memory, boot).map_err(wrong)?;
+    if let Some(found) = found {
+        let how = if found.clean { "" } else { " after a crash" };
+        notes.push(format!(
+            "ring {name}: {} messages kept{how}, {} lost",
+            found.records, found.lost
+        ));
+    }
+    let Some((file, len)) = &kept.new else {
+        return Ok(ring);
+    };
+    let (ring, lost) = ring.moved(map(file, *len)?).map_err(wrong)?;
+    if lost > 0 {
+        notes.push(format!(
+            "ring {name}: {lost} messages had no room in its new size"
+        ));
+    }
+    Ok(ring)
+}
+
+impl Rings {
+    /// Those of a configuration. What a ring of the same name had before is kept, also if its size
+    /// is another one now.
+    pub fn load(
+        conf: &Conf,
+        access: Access,
+        files: &[Kept],
+        boot: u64,
+        old: Option<Rings>,
+        notes: &mut Vec<String>,
+    ) -> Rings {
+        let mut boot = old.as_ref().map_or(boot, |old| old.boot);
+        let mut old: Vec<Slot> = old.map(|old| old.slots).unwrap_or_default();
+        let mut readers = access.readers.into_iter();
+        let mut slots = Vec::with_capacity(conf.rings.len());
+        for (index, spec) in conf.rings.iter().enumerate() {
+            let readers = readers.next().flatten();
+            let known = old
+                .iter()
+                .position(|slot| slot.name == spec.name && slot.keep == spec.keep);
+            let known = known.map(|at| old.swap_remove(at).ring);
+            let file = files.iter().find(|kept| kept.index == index);
+            let size = usize::try_from(spec.size)
+                .unwrap_or(usize::MAX)
+                .max(MIN_SIZE);
+            let fresh = |boot: &mut u64| Ring::format(Memory::plain(size), another(boot));
+            let ring = match (known, file) {
+                // It is in use, and its file is the right one.
+                (Some(ring), Some(Kept { new: None, .. })) => Ok(ring),
+                (
+                    Some(ring),
+                    Some(Kept {
+                        new: Some((file, len)),
+                        ..
+                    }),
+                ) => map(file, *len)
+                    .ok()
+                    .and_then(|memory| ring.moved(memory).ok())
+                    .map_or(Ok(ring), |(moved, _)| Ok(moved)),
+                (Some(ring), None) if ring.stats().total == size as u64 => Ok(ring),
+                (Some(ring), None) => ring.moved(Memory::plain(size)).map(|(moved, _)| moved),
+                (None, Some(file)) => match kept(&spec.name, file, another(&mut boot), notes) {
+                    Ok(ring) => Ok(ring),
+                    Err(e) => {
+                        notes.push(format!("ring {}: {e}; it is not kept", spec.name));
+                        fresh(&mut boot)
+                    }
+                },
+                (None, None) => fresh(&mut boot),
+            };
+            match ring {
+                Ok(ring) => slots.push(Slot {
+                    name: spec.name.clone(),
+                    ring,
+                    keep: spec.keep,
+                    readers,
+                }),
+                // Sizes are at least that: see above.
+                Err(_) => notes.push(too_small(&spec.name)),
+            }
+        }
+        Rings {
+            slots,
+            budget: conf.settings.budget.unwrap_or_else(|| {
+                let sizes = conf.rings.iter().map(|ring| ring.size);
+                sizes.fold(0, u64::saturating_add)
+            }),
+            control: access.control,
+            owner: access.owner,
+            boot,
+        }
+    }
+
+    /// Stores a message.
+    pub fn push(&mut self, at: usize, msg: &Msg<'_>, when: Clocks) {
+        if let Some(slot) = self.slots.get_mut(at) {
+            slot.ring.push(msg, when);
+        }
+    }
+
+    /// One of them, with its name.
+    #[must_use]
+    pub fn get(&self, at: usize) -> Option<(&str, &Ring<Memory>)> {
+        let slot = self.slots.get(at)?;
+        Some((&slot.name, &slot.ring))
+    }
+
+    /// The user who started syslogd.
+    #[must_use]
+    pub fn owner(&self) -> u32 {
+        self.owner
+    }
+
+    /// Whether a peer may use the control socket at all.
+    #[must_use]
+    pub fn may_control(&self, peer: &Peer) -> bool {
+        may(peer, &self.control, self.owner)
+    }
+
+    fn may_read(&self, slot: &Slot, peer: &Peer) -> bool {
+        may(
+            peer,
+            slot.readers.as_ref().unwrap_or(&self.control),
+            self.owner,
+        )
+    }
+
+    /// Which one has that name, if the peer may read it.
+    ///
+    /// # Errors
+    /// There is none, or it may not.
+    pub fn find(&self, name: &str, peer: &Peer) -> Result<usize, Reply> {
+        let at = self.slots.iter().position(|slot| slot.name == name);
+        let found = at.and_then(|at| Some((at, self.slots.get(at)?)));
+        match found {
+            Some((at, slot)) if self.may_read(slot, peer) => Ok(at),
+            Some(_) => Err(Reply::error(
+                Code::NoAccess,
+                format!("ring {name} is not for you"),
+            )),
+            None => Err(Reply::error(
+                Code::NoRing,
+                format!("there is no ring {name}"),
+            )),
+        }
+    }
+
+    /// Those that a peer may read.
+    #[must_use]
+    pub fn infos(&self, peer: &Peer) -> Vec<RingInfo> {
+        let seen = self.slots.iter().filter(|slot| self.may_read(slot, peer));
+        seen.map(|slot| {
+            let stats = slot.ring.stats();
+            RingInfo {
+                name: slot.name.clone(),
+                boot: slot.ring.boot(),
+                first: slot.ring.first(),
+                next: slot.ring.next(),
+                records: stats.records,
+                used: stats.used,
+                size: stats.total,
+                pushed: stats.pushed,
+                dropped: stats.dropped,
+                cleared: stats.cleared,
+                cut: stats.cut,
+                keep: match slot.keep {
+                    Keep::None => "",
+                    Keep::Restart => "restart",
+                    Keep::Boot => "boot",
+                }
+                .to_owned(),
+            }
+        })
+        .collect()
+    }
+
+    /// Gives a ring another size; how many messages had no room.
+    ///
+    /// # Errors
+    /// It is kept in a file; too small; more than the budget.
+    pub fn resize(&mut self, at: usize, size: u64) -> Result<u64, Reply> {
+        let others: u64 = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter(|&(n, _)| n != at)
+            .map(|(_, slot)| slot.ring.stats().total)
+            .sum();
+        let Some(slot) = self.slots.get_mut(at) else {
+            return Err(Reply::error(Code::NoRing, "there is no such ring"));
+        };
+        if slot.keep != Keep::None {
+            return Err(Reply::error(
+                Code::Failed,
+                "a ring that is kept has the size of its file: change the configuration",
+            ));
+        }
+        let wanted = usize::try_from(size).unwrap_or(usize::MAX);
+        if wanted < MIN_SIZE {
+            return Err(Reply::error(
+                Code::TooSmall,
+                format!("a ring has {MIN_SIZE} bytes at least"),
+            ));
+        }
+        let budget = self.budget;
+        if others.saturating_add(size) > budget {
+            return Err(Reply::error(
+                Code::OverBudget,
+                format!("all rings together may have {budget} bytes"),
+            ));
+        }
+        match slot.ring.moved(Memory::plain(wanted)) {
+            Ok((ring, lost)) => {
+                slot.ring = ring;
+                Ok(lost)
+            }
+            Err(e) => Err(Reply::error(Code::TooSmall, e)),
+        }
+    }
+
+    /// Removes all records of one; how many.
+    pub fn clear(&mut self, at: usize) -> u64 {
+        let Some(slot) = self.slots.get_mut(at) else {
+            return 0;
+        };
+        let records = slot.ring.stats().records;
+        slot.ring.clear();
+        records
+    }
+
+    /// Writes those with `keep=boot` to the storage; waits for that if it is the end.
+    pub fn sync(&mut self, end: bool) -> io::Result<()> {
+        let mut result = Ok(());
+        for slot in &mut self.slots {
+            if end {
+                slot.ring.finish();
+            }
+            if slot.keep == Keep::Boot {
+                result = result.and(slot.ring.region().sync(end));
+            }
+        }
+        result
+    }
+}

@@ -1,0 +1,689 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The worker's loop, in one thread: what is ready is read, each in its turn; what that gave is
+//! written; then it waits.
+//!
+//! Events are edges: a descriptor is `ready` from its event on until it would block.
+
+use crate::io::control;
+use crate::io::control::Client;
+use crate::io::core::Core;
+use crate::io::gather::Gather;
+use crate::io::gather::Piece;
+use crate::io::output::Turn;
+use crate::io::receive::Raw;
+use crate::io::session::Session;
+use crate::io::store::Desk;
+use crate::io::streams;
+use crate::io::streams::Streams;
+use crate::privsep::wire::Ear;
+use crate::privsep::wire::Heard;
+use crate::privsep::wire::Input;
+use crate::privsep::wire::Sound;
+use crate::privsep::wire::ToWorker;
+use crate::privsep::wire::Want;
+use liblog::Clocks;
+use liblog::Severity;
+use liblog::proto::EndWhy;
+use liblog::time::Zone;
+use libsys::batch::Batch;
+use libsys::clock;
+use mio::Events;
+use mio::Interest;
+use mio::Poll;
+use mio::Token;
+use mio::unix::SourceFd;
+use serde_json::Value;
+use serde_json::json;
+use socket2::SockRef;
+use std::collections::VecDeque;
+use std::io;
+use std::io::ErrorKind;
+use std::io::Write;
+use std::net::TcpStream;
+use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
+use std::os::fd::RawFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+/// Datagrams that are received with one call.
+const BATCH: usize = 32;
+/// Events that are taken with one call.
+const EVENTS: usize = 256;
+/// Connections that are accepted in a round.
+const ACCEPTS: usize = 64;
+/// No wait is longer: clocks that jump are found out.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// What an event is about: the kind, and which of them.
+const KIND: usize = 24;
+const PARENT: usize = 0;
+const SOURCE: usize = 1;
+const OUTPUT: usize = 2;
+const STREAM: usize = 3;
+const CLIENT: usize = 4;
+
+const fn token(kind: usize, n: usize) -> Token {
+    Token(kind << KIND | n)
+}
+
+struct Reader {
+    client: Client,
+    ready: bool,
+}
+
+/// The worker.
+pub struct Worker {
+    poll: Poll,
+    socket: UnixStream,
+    ear: Ear,
+    gather: Gather,
+    /// What the parent has yet to be told.
+    wants: VecDeque<[u8; 8]>,
+    batch: Batch,
+    zone: Zone,
+    core: Option<Core>,
+    streams: Streams,
+    /// Which stream is ready, and by which input it came.
+    stream_state: Vec<(bool, Input)>,
+    readers: Vec<Option<Reader>>,
+    random: u64,
+    /// Some output is to be served again at once.
+    more: bool,
+    parent_gone: bool,
+}
+
+fn clocks() -> Clocks {
+    Clocks {
+        wall: clock::wall(),
+        mono: clock::mono(),
+    }
+}
+
+impl Worker {
+    /// Waits for nothing yet but its parent.
+    ///
+    /// # Errors
+    /// As epoll_create(2), kqueue(2).
+    pub fn new(socket: UnixStream, ear: Ear, zone: Zone) -> io::Result<Worker> {
+        let poll = Poll::new()?;
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let fd = socket.as_raw_fd();
+        poll.registry()
+            .register(&mut SourceFd(&fd), token(PARENT, 0), both)?;
+        Ok(Worker {
+            poll,
+            socket,
+            ear,
+            gather: Gather::default(),
+            wants: VecDeque::new(),
+            batch: Batch::new(BATCH, 1),
+            zone,
+            core: None,
+            streams: Streams::default(),
+            stream_state: Vec::new(),
+            readers: Vec::new(),
+            random: clock::mono() | 1,
+            more: false,
+            parent_gone: false,
+        })
+    }
+
+    /// Works until the parent is gone.
+    ///
+    /// # Errors
+    /// As epoll_wait(2), kevent(2); what the parent says is not what it says.
+    pub fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS);
+        // What came before the first wait.
+        self.listen()?;
+        while !self.parent_gone {
+            let timeout = self.timeout(clock::mono());
+            match self.poll.poll(&mut events, Some(timeout)) {
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                other => other?,
+            }
+            let now = clocks();
+            let mut parent = false;
+            for event in &events {
+                let at = event.token().0;
+                let n = at & ((1 << KIND) - 1);
+                let (reads, writes) = (
+                    event.is_readable() || event.is_read_closed() || event.is_error(),
+                    event.is_writable() || event.is_write_closed() || event.is_error(),
+                );
+                match at >> KIND {
+                    PARENT => parent = true,
+                    SOURCE => self.mark_source(n),
+                    OUTPUT => self.mark_output(n, reads, writes, now),
+                    STREAM => self.mark_stream(n, writes),
+                    _ => self.mark_reader(n),
+                }
+            }
+            if parent {
+                self.listen()?;
+            }
+            self.round(now);
+            self.tell();
+        }
+        self.end();
+        Ok(())
+    }
+
+    fn timeout(&self, now: u64) -> Duration {
+        let busy = self.more
+            || self.core.as_ref().is_some_and(Core::is_ready)
+            || self.stream_state.iter().any(|&(ready, _)| ready)
+            || self.readers.iter().flatten().any(|reader| reader.ready);
+        if busy {
+            return Duration::ZERO;
+        }
+        let next = self.core.as_ref().map_or(u64::MAX, Core::next);
+        Duration::from_nanos(next.saturating_sub(now)).min(LONGEST)
+    }
+
+    fn random(&mut self) -> u64 {
+        // xorshift: it is for spreading, not for secrets.
+        let mut x = self.random;
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random = x;
+        x
+    }
+
+    fn mark_source(&mut self, n: usize) {
+        if let Some(source) = self.core.as_mut().and_then(|core| core.sources.get_mut(n)) {
+            source.ready = true;
+        }
+    }
+
+    fn mark_output(&mut self, n: usize, reads: bool, writes: bool, now: Clocks) {
+        let random = self.random();
+        let output = self
+            .core
+            .as_mut()
+            .and_then(|c| c.outlets.outputs.get_mut(n));
+        let Some(output) = output else {
+            return;
+        };
+        if writes {
+            output.writable();
+        }
+        if reads {
+            let turn = output.readable(now.mono, random);
+            self.after(n, turn, now);
+        }
+    }
+
+    fn mark_stream(&mut self, n: usize, writes: bool) {
+        if let Some((ready, _)) = self.stream_state.get_mut(n) {
+            *ready = true;
+        }
+        if writes {
+            self.streams.writable(n);
+        }
+    }
+
+    fn mark_reader(&mut self, n: usize) {
+        if let Some(Some(reader)) = self.readers.get_mut(n) {
+            reader.ready = true;
+        }
+    }
+
+    /// Everybody's turn.
+    fn round(&mut self, now: Clocks) {
+        if self.core.is_none() {
+            return;
+        }
+        self.accept(now);
+        if let Some(core) = &mut self.core {
+            core.read(&mut self.batch, now);
+        }
+        self.read_streams(now);
+        if let Some(core) = &mut self.core {
+            core.tick(now);
+        }
+        self.write_outputs(now);
+        self.serve_readers(now);
+    }
+
+    fn accept(&mut self, now: Clocks) {
+        let sources = self.core.as_ref().map_or(0, |core| core.sources.len());
+        for n in 0..sources {
+            for _ in 0..ACCEPTS {
+                let Some(source) = self.core.as_mut().and_then(|c| c.sources.get_mut(n)) else {
+                    return;
+                };
+                if !source.ready || !source.input().accepts() {
+                    break;
+                }
+                let input = source.input();
+                match SockRef::from(source.file()).accept() {
+                    Ok((socket, from)) => {
+                        let fits = socket.set_nonblocking(true);
+                        let taken = fits.and_then(|()| match input {
+                            Input::Control => self.take_reader(UnixStream::from(socket)),
+                            _ => self.take_stream(input, socket, from.as_socket()),
+                        });
+                        if let Err(e) = taken {
+                            self.say(Severity::NOTICE, "CONNECTION", &e.to_string(), now);
+                        }
+                    }
+                    Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                    Err(e) => {
+                        // One that is gone before it is accepted leaves the others waiting.
+                        if e.kind() != ErrorKind::ConnectionAborted {
+                            source.ready = false;
+                        }
+                        if e.kind() != ErrorKind::WouldBlock {
+                            self.say(Severity::WARNING, "ACCEPT", &e.to_string(), now);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_stream(
+        &mut self,
+        input: Input,
+        socket: socket2::Socket,
+        from: Option<std::net::SocketAddr>,
+    ) -> io::Result<()> {
+        let Some(core) = &self.core else {
+            return Ok(());
+        };
+        let from = from.ok_or(ErrorKind::InvalidInput)?;
+        if !core.rules.may(input, from) {
+            return Err(io::Error::other(format!(
+                "{from}: not among those who may send"
+            )));
+        }
+        // A sender that is gone without a word gives its place free some time.
+        socket.set_keepalive(true)?;
+        let socket = TcpStream::from(socket);
+        let session = match (input, &core.server) {
+            (Input::Tls, Some(config)) => Session::server(socket, config)?,
+            (Input::Tls, None) => return Err(io::Error::other("TLS is not set up")),
+            _ => Session::plain(socket),
+        };
+        let Some(at) = self.streams.add(session, from, core.rules.message) else {
+            return Err(io::Error::other(format!(
+                "{from}: more than {} connections",
+                streams::MOST
+            )));
+        };
+        if self.stream_state.len() <= at {
+            self.stream_state.resize(at + 1, (false, input));
+        }
+        if let Some(state) = self.stream_state.get_mut(at) {
+            *state = (true, input);
+        }
+        let fd = self.streams.raw_fd(at).unwrap_or(-1);
+        self.watch(fd, token(STREAM, at))
+            .inspect_err(|_| self.streams.close(at))
+    }
+
+    fn take_reader(&mut self, socket: UnixStream) -> io::Result<()> {
+        let peer = libsys::peer::of(socket.as_fd())?;
+        let free = self.readers.iter().position(Option::is_none);
+        let at = match free {
+            Some(at) => at,
+            None if self.readers.len() < control::MOST => {
+                self.readers.push(None);
+                self.readers.len() - 1
+            }
+            None => {
+                // It is told if it can be told at once.
+                let _ = (&socket).write(b"{\"error\":\"too many readers\",\"code\":\"busy\"}\n");
+                return Err(io::Error::other("too many readers at the control socket"));
+            }
+        };
+        let client = Client::new(socket, peer);
+        self.watch(client.raw_fd(), token(CLIENT, at))?;
+        if let Some(slot) = self.readers.get_mut(at) {
+            *slot = Some(Reader {
+                client,
+                ready: true,
+            });
+        }
+        Ok(())
+    }
+
+    fn watch(&self, fd: RawFd, token: Token) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        self.poll
+            .registry()
+            .register(&mut SourceFd(&fd), token, both)
+    }
+
+    fn forget(&self, fd: RawFd) {
+        // It may be closed already: then the system has forgotten it by itself.
+        let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
+    }
+
+    fn read_streams(&mut self, now: Clocks) {
+        let Some(core) = &mut self.core else {
+            return;
+        };
+        for at in 0..self.stream_state.len() {
+            let Some((ready, input)) = self.stream_state.get_mut(at) else {
+                continue;
+            };
+            if !*ready {
+                continue;
+            }
+            let input = *input;
+            let Core {
+                engine,
+                outlets,
+                rules,
+                ..
+            } = core;
+            let after = self.streams.read(at, &mut |piece| {
+                let raw = Raw {
+                    input,
+                    bytes: piece.bytes,
+                    cut: piece.cut,
+                    from: Some(piece.from),
+                };
+                rules.receive(raw, now, engine, outlets);
+            });
+            *ready = after == streams::After::More;
+            if after == streams::After::Closed {
+                if let Some(fd) = self.streams.raw_fd(at) {
+                    // As in `forget`.
+                    let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
+                }
+                self.streams.close(at);
+            }
+        }
+    }
+
+    fn write_outputs(&mut self, now: Clocks) {
+        self.more = false;
+        let count = self.core.as_ref().map_or(0, |c| c.outlets.outputs.len());
+        for n in 0..count {
+            let random = self.random();
+            let Some(core) = &mut self.core else {
+                return;
+            };
+            let Some(output) = core.outlets.outputs.get_mut(n) else {
+                continue;
+            };
+            let turn = output.turn(now.mono, random, &self.zone);
+            self.after(n, turn, now);
+        }
+    }
+
+    /// What is to be done after an output's turn.
+    fn after(&mut self, n: usize, turn: Turn, now: Clocks) {
+        self.more |= turn.more;
+        self.rewatch(n);
+        let Some(core) = &self.core else {
+            return;
+        };
+        if turn.open
+            && let Ok(index) = u16::try_from(n)
+        {
+            self.wants
+                .push_back(Want::Open(index).bytes(core.generation));
+        }
+        if let Some((fault, text)) = turn.note {
+            let severity = if fault {
+                Severity::WARNING
+            } else {
+                Severity::NOTICE
+            };
+            self.say(severity, "OUTPUT", &text, now);
+        }
+    }
+
+    /// The event loop knows an output by the descriptor that it has now.
+    fn rewatch(&mut self, n: usize) {
+        let output = self.core.as_ref().and_then(|c| c.outlets.outputs.get(n));
+        let Some((has, known)) = output.map(|o| (o.raw_fd(), o.registered())) else {
+            return;
+        };
+        if has == known {
+            return;
+        }
+        if let Some(fd) = known {
+            self.forget(fd);
+        }
+        if let Some(fd) = has {
+            // A file cannot be watched, and need not be.
+            let _ = self.watch(fd, token(OUTPUT, n));
+        }
+        if let Some(core) = &mut self.core
+            && let Some(output) = core.outlets.outputs.get_mut(n)
+        {
+            output.set_registered(has);
+        }
+    }
+
+    fn serve_readers(&mut self, now: Clocks) {
+        let Some(core) = &mut self.core else {
+            return;
+        };
+        let stored = std::mem::take(&mut core.outlets.stored);
+        let Core {
+            engine,
+            outlets,
+            sources,
+            rules,
+            ..
+        } = core;
+        let open = self.readers.iter().flatten().count();
+        let (streams, zone) = (&self.streams, &self.zone);
+        let inputs = || figures(sources, rules, streams, open);
+        let mut gone = Vec::new();
+        for (at, slot) in self.readers.iter_mut().enumerate() {
+            let Some(reader) = slot else {
+                continue;
+            };
+            if !reader.ready && !(stored && reader.client.follows().is_some()) {
+                continue;
+            }
+            let mut desk = Desk {
+                engine: &mut *engine,
+                outlets: &mut *outlets,
+                now,
+                inputs: &inputs,
+            };
+            let after = reader.client.serve(&mut desk, zone);
+            reader.ready = after == control::After::More;
+            if after == control::After::Closed {
+                gone.push((at, reader.client.raw_fd()));
+            }
+        }
+        for (at, fd) in gone {
+            self.forget(fd);
+            if let Some(slot) = self.readers.get_mut(at) {
+                *slot = None;
+            }
+        }
+    }
+
+    fn say(&mut self, severity: Severity, msgid: &str, text: &str, now: Clocks) {
+        if let Some(core) = &mut self.core {
+            core.say(severity, msgid.as_bytes(), text, now);
+        }
+    }
+
+    /// Hears what the parent says.
+    fn listen(&mut self) -> io::Result<()> {
+        loop {
+            match self.ear.listen(&self.socket)? {
+                Sound::Quiet => return Ok(()),
+                Sound::End => {
+                    self.parent_gone = true;
+                    return Ok(());
+                }
+                Sound::Message(heard) => self.heard(heard),
+            }
+        }
+    }
+
+    fn heard(&mut self, heard: Heard) {
+        let now = clocks();
+        match self.gather.take(heard) {
+            Piece::Taken => {}
+            Piece::Whole(gathered) => self.configure(*gathered, now),
+            Piece::Other(heard) => {
+                let current = self.core.as_ref().map(|core| core.generation);
+                let fresh = current == Some(heard.generation);
+                match heard.what {
+                    ToWorker::Note { severity, text } => {
+                        let severity = Severity::new(severity).unwrap_or(Severity::NOTICE);
+                        self.say(severity, "PARENT", &text, now);
+                    }
+                    ToWorker::Opened { index } if fresh => {
+                        self.opened(usize::from(index), heard.fds, now);
+                    }
+                    ToWorker::Failed { index, why } if fresh => {
+                        let random = self.random();
+                        let n = usize::from(index);
+                        let output = self
+                            .core
+                            .as_mut()
+                            .and_then(|c| c.outlets.outputs.get_mut(n));
+                        let turn = output.map(|o| o.failed(&why, now.mono, random));
+                        self.after(n, turn.unwrap_or_default(), now);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn opened(&mut self, n: usize, fds: Vec<OwnedFd>, now: Clocks) {
+        let random = self.random();
+        let output = self
+            .core
+            .as_mut()
+            .and_then(|c| c.outlets.outputs.get_mut(n));
+        let turn = output.map(|o| o.opened(fds, now.mono, random));
+        self.after(n, turn.unwrap_or_default(), now);
+    }
+
+    /// Goes on with another configuration.
+    fn configure(&mut self, gathered: crate::io::gather::Gathered, now: Clocks) {
+        let message = gathered.message();
+        for fd in self.watched() {
+            self.forget(fd);
+        }
+        let old = self.core.take();
+        match Core::new(gathered, old, &self.zone, now) {
+            Ok(core) => self.core = Some(core),
+            Err((e, old)) => {
+                self.core = old.map(|core| *core);
+                self.say(Severity::ERR, "CONFIG", &e, now);
+            }
+        }
+        if self.batch.size() != message {
+            self.batch = Batch::new(BATCH, message);
+        }
+        let Some(core) = &self.core else {
+            return;
+        };
+        self.wants.clear();
+        self.wants.push_back(Want::Ready.bytes(core.generation));
+        let sources: Vec<RawFd> = core.sources.iter().map(|s| s.raw_fd()).collect();
+        for (n, fd) in sources.into_iter().enumerate() {
+            if let Err(e) = self.watch(fd, token(SOURCE, n)) {
+                self.say(Severity::ERR, "CONFIG", &format!("input: {e}"), now);
+            }
+        }
+        // Those that went on have another number now; those that were being opened are not.
+        let count = self.core.as_ref().map_or(0, |c| c.outlets.outputs.len());
+        for n in 0..count {
+            let random = self.random();
+            if let Some(core) = &mut self.core
+                && let Some(output) = core.outlets.outputs.get_mut(n)
+            {
+                output.set_registered(None);
+                output.reconfigured(now.mono, random);
+            }
+            self.rewatch(n);
+        }
+    }
+
+    /// What the event loop knows of the configuration.
+    fn watched(&self) -> Vec<RawFd> {
+        let Some(core) = &self.core else {
+            return Vec::new();
+        };
+        let sources = core.sources.iter().map(|source| source.raw_fd());
+        let outputs = core.outlets.outputs.iter().filter_map(|o| o.registered());
+        sources.chain(outputs).collect()
+    }
+
+    /// Tells the parent what is wanted, as far as it listens.
+    fn tell(&mut self) {
+        while let Some(bytes) = self.wants.front() {
+            // Requests are so short that the socket takes all of one or nothing.
+            match (&self.socket).write(bytes) {
+                Ok(n) if n == bytes.len() => {
+                    self.wants.pop_front();
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                // Half of one cannot be taken back, and without a parent there is no work.
+                _ => {
+                    self.parent_gone = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The end, in order: what has come is read, what waits is written.
+    fn end(&mut self) {
+        let now = clocks();
+        if let Some(core) = &mut self.core {
+            for source in &mut core.sources {
+                source.ready = true;
+            }
+        }
+        // A bounded number of rounds: who goes on sending does not keep us from ending.
+        for _ in 0..64 {
+            self.round(now);
+            if !self.core.as_ref().is_some_and(Core::is_ready) {
+                break;
+            }
+        }
+        self.say(Severity::INFO, "END", "ends", now);
+        if let Some(core) = &mut self.core {
+            core.end(now);
+        }
+        self.serve_readers(now);
+        for reader in self.readers.iter_mut().flatten() {
+            reader.client.farewell(EndWhy::Exit);
+        }
+    }
+}
+
+/// What comes in, in figures.
+fn figures(
+    sources: &[crate::io::source::Source],
+    rules: &crate::io::receive::Rules,
+    streams: &Streams,
+    readers: usize,
+) -> Value {
+    let errors: u64 = sources.iter().map(|s| s.errors()).sum();
+    let overrun: u64 = sources.iter().map(|s| s.overrun()).sum();
+    json!({
+        "cut": rules.cut,
+        "denied": rules.denied,
+        "errors": errors,
+        "overrun": overrun,
+        "connections": streams.open(),
+        "connections_refused": streams.refused(),
+        "connections_broken": streams.broken(),
+        "skipped_bytes": streams.skipped(),
+        "readers": readers,
+    })
+}
