@@ -154,7 +154,7 @@ fn rate(words: &[&str]) -> Option<Rate> {
     // More than 1 000 000 a second is no limit; one in more than a day is silence.
     let interval = per.checked_div(messages)?;
     let fine = (1_000..=86_400_000_000_000).contains(&interval.as_nanos());
-    (fine && burst >= 1 && burst <= 10_000_000).then_some(Rate {
+    (fine && (1..=10_000_000).contains(&burst)).then_some(Rate {
         messages,
         per,
         burst,

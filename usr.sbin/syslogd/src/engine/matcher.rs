@@ -43,6 +43,14 @@ enum How {
 #[derive(Clone, Debug)]
 pub(super) struct Here(pub Box<[u8]>);
 
+impl Here {
+    /// By its whole name, or without the domain.
+    fn is(&self, host: &[u8]) -> bool {
+        let label = self.0.split(|&b| b == b'.').next().unwrap_or_default();
+        host.eq_ignore_ascii_case(&self.0) || host.eq_ignore_ascii_case(label)
+    }
+}
+
 impl Test {
     pub fn new(block: &Block) -> Result<Test, String> {
         let list = |names: &Names| List {
@@ -82,7 +90,7 @@ impl Test {
 
 impl List {
     fn has_host(&self, host: &[u8], here: &Here) -> bool {
-        let is_here = host.is_empty() || same_host(&here.0, host);
+        let is_here = host.is_empty() || here.is(host);
         let host = if host.is_empty() { &here.0 } else { host };
         let named = self.names.iter().any(|n| same_host(n, host));
         ((self.local && is_here) || named) != self.not

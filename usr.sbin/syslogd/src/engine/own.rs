@@ -21,7 +21,7 @@ pub(super) enum Own<'a> {
         time: u64,
     },
     /// So many of syslogd's own.
-    OwnWithheld { n: u64 },
+    Silent { n: u64 },
     /// Somebody has set the clock.
     Jump { from: i64, to: i64, by: i64 },
     /// A process crashed.
@@ -52,7 +52,7 @@ impl Own<'_> {
                 let _ = write!(text, ": withheld {n} messages in {seconds} s");
                 (Severity::NOTICE, b"WITHHELD")
             }
-            Own::OwnWithheld { n } => {
+            Own::Silent { n } => {
                 let _ = write!(text, "withheld {n} messages of its own");
                 (Severity::NOTICE, b"WITHHELD")
             }

@@ -410,7 +410,7 @@ impl Engine {
         }
         if self.own_waiting > 0 && (all || self.own.take(now.mono, &self.own_pace)) {
             let n = std::mem::take(&mut self.own_waiting);
-            self.say_anyway(now, &Own::OwnWithheld { n }, out);
+            self.say_anyway(now, &Own::Silent { n }, out);
         }
         if let Some(mark) = self.times.mark.filter(|_| now.mono >= self.next_mark) {
             let missed = (now.mono - self.next_mark) / mark.max(1);

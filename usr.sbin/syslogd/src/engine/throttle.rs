@@ -176,7 +176,7 @@ impl Table {
         self.entries.get_mut(n as usize)
     }
 
-    /// Asks whether a message of a source may pass. The second: what was withheld of the source
+    /// Asks likewise. The second: what was withheld of the source
     /// that was forgotten for it.
     pub(super) fn ask(&mut self, now: u64, host: &[u8], app: &[u8]) -> (Verdict, Evicted) {
         let Some(pace) = self.pace else {
@@ -212,6 +212,11 @@ impl Table {
         }
         entry.waiting += 1;
         (Verdict::Withhold(entry.since), evicted)
+    }
+
+    /// Asks whether a message of a source may pass.
+    pub fn asked(&mut self, now: u64, host: &[u8], app: &[u8]) -> Verdict {
+        self.ask(now, host, app).0
     }
 
     fn head(&self, key: u64) -> usize {
