@@ -45,6 +45,7 @@ rw_suite_fuzz()
 	rw_fuzz_crate sys/net/wire rewrite alg
 	rw_fuzz_crate modules/if_l2tp header packet ioctl
 	rw_fuzz_crate modules/iipf packet ioctl
+	rw_fuzz_crate lib/liblog parse ring frame request
 }
 
 # rw_fuzz_crate FOLDER TARGET ...: those under FOLDER/fuzz.
