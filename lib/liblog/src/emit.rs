@@ -15,7 +15,7 @@ const MARK: &[u8] = b"...";
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// What [`line`] leaves free at the end of a buffer.
+/// What [`line()`] leaves free at the end of a buffer.
 pub const LINE_END: usize = 2;
 
 /// Where writing began, and where it must stop.
