@@ -46,6 +46,8 @@ pub struct Output {
     lost: u64,
     /// Faults are not told again before that time.
     quiet: u64,
+    /// What went wrong while messages were taken in, to be seen to at its turn.
+    fault: Option<Flushed>,
     /// It can be written to, as far as is known.
     pub ready: bool,
     /// What the event loop knows it by, if it does.
@@ -107,6 +109,7 @@ impl Output {
             kind,
             lost: 0,
             quiet: 0,
+            fault: None,
             ready: false,
             registered: None,
         }
@@ -120,10 +123,10 @@ impl Output {
             named.host = &self.host;
         }
         match &mut self.kind {
-            Kind::Lines(sink) => {
-                // What is wrong is found again when the round ends.
-                sink.add(&named, stamp, zone, at);
-            }
+            Kind::Lines(sink) => match sink.add(&named, stamp, zone, at) {
+                Flushed::All | Flushed::Later => {}
+                fault => self.fault = Some(fault),
+            },
             Kind::Remote(remote) => remote.push(msg, at),
             Kind::Terminals(terminals) => terminals.add(&named, stamp, zone),
             Kind::None => self.lost += 1,
@@ -230,7 +233,7 @@ impl Output {
     /// Its turn: writes what it can, and says what it needs.
     pub fn turn(&mut self, now: u64, random: u64, zone: &Zone) -> Turn {
         let mut turn = match &mut self.kind {
-            Kind::Lines(sink) => match sink.flush(now) {
+            Kind::Lines(sink) => match self.fault.take().unwrap_or_else(|| sink.flush(now)) {
                 Flushed::All | Flushed::Later => Turn::default(),
                 Flushed::Stuck(e) => self.told(&e.to_string(), now),
                 Flushed::Lost(e) => self.failed(&e.to_string(), now, random),

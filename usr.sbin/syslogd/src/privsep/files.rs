@@ -62,8 +62,8 @@ fn is_link(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|is| is.file_type().is_symlink())
 }
 
-/// Opens the file of a ring or a queue, of that length on the disk, and locks it. What it had is
-/// kept, as far as it goes.
+/// Opens the file of a ring or a queue and locks it: a new one of that length on the disk, or one
+/// that is there as long as it is.
 ///
 /// # Errors
 /// As open(2); another process has it; there is no room for it.
@@ -95,9 +95,10 @@ pub fn open_region(path: &Path, len: u64, mode: u32) -> io::Result<File> {
         }
         Err(fs::TryLockError::Error(e)) => return Err(e),
     }
-    // A ring whose size changed is read at its old length and moved: never shorter here.
-    let len = len.max(file.metadata()?.len());
-    allocate(&file, len)?;
+    // One whose size changed is read at its old length and moved; and a file has all its blocks.
+    if file.metadata()?.len() == 0 {
+        allocate(&file, len)?;
+    }
     Ok(file)
 }
 
@@ -138,11 +139,8 @@ mod tests {
         let e = open_region(&region, 5000, 0o600).expect_err("locked");
         assert_eq!(e.kind(), ErrorKind::WouldBlock);
         drop(first);
-        let longer = open_region(&region, 9000, 0o600).expect("opened");
-        assert_eq!(longer.metadata().expect("a file").len(), 9000);
-        drop(longer);
-        let kept = open_region(&region, 100, 0o600).expect("opened");
-        assert_eq!(kept.metadata().expect("a file").len(), 9000);
+        let kept = open_region(&region, 9000, 0o600).expect("opened");
+        assert_eq!(kept.metadata().expect("a file").len(), 5000);
         fs::remove_dir_all(&dir).expect("removed");
     }
 }
