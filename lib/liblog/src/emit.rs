@@ -5,6 +5,8 @@
 use crate::buf::Buf;
 use crate::msg::Msg;
 use crate::parse::is_sd;
+use crate::text::pieces;
+use crate::text::run;
 use crate::time;
 use crate::time::Zone;
 
@@ -13,7 +15,7 @@ const MARK: &[u8] = b"...";
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// What [`line`] leaves free at the end of a buffer.
+/// What [`line()`] leaves free at the end of a buffer.
 pub const LINE_END: usize = 2;
 
 /// Where writing began, and where it must stop.
@@ -167,11 +169,11 @@ pub fn line(msg: &Msg<'_>, stamp: i64, zone: &Zone, out: &mut Buf) -> bool {
 
 /// Appends a text with everything in it made visible; tabs stay.
 fn visible(text: &[u8], limit: &Limit, out: &mut Buf) -> bool {
-    for chunk in text.utf8_chunks() {
-        let mut rest = chunk.valid();
+    pieces(text, |valid, invalid| {
+        let mut rest = valid;
         while !rest.is_empty() {
-            let plain = rest.find(|c: char| c.is_control() && c != '\t');
-            let (before, after) = rest.split_at(plain.unwrap_or(rest.len()));
+            let plain = run(rest.as_bytes(), |b| matches!(b, 0x20..=0x7e | b'\t'));
+            let (before, after) = rest.split_at_checked(plain).unwrap_or((rest, ""));
             if !limit.push(out, before.as_bytes()) {
                 return false;
             }
@@ -180,16 +182,18 @@ fn visible(text: &[u8], limit: &Limit, out: &mut Buf) -> bool {
             };
             let mut bytes = [0; 4];
             let encoded = c.encode_utf8(&mut bytes).as_bytes();
-            if !control(encoded, limit, out) {
+            let whole = if c.is_control() {
+                control(encoded, limit, out)
+            } else {
+                limit.push(out, encoded)
+            };
+            if !whole {
                 return false;
             }
             rest = after.get(encoded.len()..).unwrap_or_default();
         }
-        if !chunk.invalid().is_empty() && !control(chunk.invalid(), limit, out) {
-            return false;
-        }
-    }
-    true
+        invalid.is_empty() || control(invalid, limit, out)
+    })
 }
 
 /// Appends `^X` for an ASCII control, else each byte in octal.

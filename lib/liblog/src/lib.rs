@@ -13,6 +13,7 @@ pub mod parse;
 pub mod pri;
 pub mod proto;
 pub mod ring;
+mod text;
 pub mod time;
 
 pub use buf::Buf;

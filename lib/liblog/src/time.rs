@@ -4,7 +4,6 @@
 use std::cell::Cell;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use jiff::tz::TimeZone;
 
@@ -173,19 +172,54 @@ impl<'a> Scan<'a> {
 }
 
 /// Seconds since 1970 of a date and time as if it were UTC.
+///
+/// The calendar is our own: a library's costs more than all the rest of a parser. A test compares.
 fn civil(year: i64, month: u32, day: u32, clock: [u32; 3]) -> Option<i64> {
     let [hour, minute, second] = clock;
-    let time = DateTime::new(
-        i16::try_from(year).ok()?,
-        i8::try_from(month).ok()?,
-        i8::try_from(day).ok()?,
-        i8::try_from(hour).ok()?,
-        i8::try_from(minute).ok()?,
-        i8::try_from(second).ok()?,
-        0,
-    );
-    let time = Offset::UTC.to_timestamp(time.ok()?);
-    Some(time.ok()?.as_second())
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if day == 0 || day > length || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
+    Some(days(year, month, day) * 86_400 + seconds)
+}
+
+/// Days from 1970 on. Years are taken to begin in March, so that the leap day is their last.
+fn days(year: i64, month: u32, day: u32) -> i64 {
+    let (year, month) = if month < 3 {
+        (year - 1, i64::from(month) + 9)
+    } else {
+        (year, i64::from(month) - 3)
+    };
+    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    year * 365 + leaps + (month * 153 + 2) / 5 + i64::from(day) - 1 - MARCH_1_YEAR_0
+}
+
+/// Days from March 1 of the year 0 to 1970.
+const MARCH_1_YEAR_0: i64 = 719_468;
+
+/// The year, month and day of a day since 1970.
+fn date(day: i64) -> (i64, u64, u64) {
+    let day = day + MARCH_1_YEAR_0;
+    let era = day.div_euclid(146_097);
+    let of_era = day.rem_euclid(146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (year * 365 + year / 4 - year / 100);
+    let month = (of_year * 5 + 2) / 153;
+    let day = of_year - (month * 153 + 2) / 5 + 1;
+    let (next, month) = if month < 10 {
+        (0, month + 3)
+    } else {
+        (1, month - 9)
+    };
+    let year = era * 400 + year + next;
+    (year, month.unsigned_abs(), day.unsigned_abs())
 }
 
 fn nanoseconds(seconds: i64, fraction: i64) -> Option<i64> {
@@ -258,7 +292,7 @@ pub fn rfc3164(bytes: &[u8], zone: &Zone, now: i64) -> Option<Stamp> {
     let seconds = match year {
         Some(year) => resolved(i64::from(year)),
         None => {
-            let this = year_of(this);
+            let (this, ..) = date(this);
             // Mostly it is this year, and then the next one is out of the question.
             let near = now.saturating_add(AHEAD);
             let mut time = resolved(this).filter(|&t| t <= near && t > near - 365 * 86_400);
@@ -298,65 +332,124 @@ fn year_behind(scan: &mut Scan<'_>) -> Option<u32> {
     Some(year)
 }
 
-fn year_of(day: i64) -> i64 {
-    let time = Timestamp::from_second(day * 86_400).unwrap_or_default();
-    i64::from(Offset::UTC.to_datetime(time).year())
+/// What a local clock shows.
+struct Local {
+    date: (i64, u64, u64),
+    /// Seconds of the day.
+    clock: u64,
+    /// The offset in whole minutes.
+    minutes: i32,
 }
 
-/// The date and time that a local clock shows, and its offset in whole minutes.
-fn local(stamp: i64, zone: &Zone) -> (DateTime, i32) {
-    let seconds = stamp.div_euclid(SECOND);
-    let minutes = zone.offset(seconds) / 60;
-    let shown = seconds.saturating_add(i64::from(minutes) * 60);
-    let time = Timestamp::from_second(shown).unwrap_or_default();
-    (Offset::UTC.to_datetime(time), minutes)
+impl Local {
+    fn of(stamp: i64, zone: &Zone) -> Self {
+        let seconds = stamp.div_euclid(SECOND);
+        let minutes = zone.offset(seconds) / 60;
+        let shown = seconds + i64::from(minutes) * 60;
+        Local {
+            date: date(shown.div_euclid(86_400)),
+            clock: shown.rem_euclid(86_400).unsigned_abs(),
+            minutes,
+        }
+    }
+
+    /// The hour, minute and second with colons.
+    fn write_clock(&self, out: &mut Buf) {
+        let [hour, minute, second] =
+            [self.clock / 3600, self.clock / 60 % 60, self.clock % 60].map(two);
+        out.push(&[
+            hour[0], hour[1], b':', minute[0], minute[1], b':', second[0], second[1],
+        ]);
+    }
 }
 
-fn two(out: &mut Buf, n: i8) {
-    out.digits(u64::from(n.unsigned_abs()), 2);
-}
-
-fn clock(out: &mut Buf, time: &DateTime) {
-    two(out, time.hour());
-    out.byte(b':');
-    two(out, time.minute());
-    out.byte(b':');
-    two(out, time.second());
+/// Two digits.
+const fn two(n: u64) -> [u8; 2] {
+    [b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8]
 }
 
 /// Writes `Oct  1 22:14:15`.
 pub fn write_rfc3164(stamp: i64, zone: &Zone, out: &mut Buf) {
-    let (time, _) = local(stamp, zone);
-    let month = usize::from(time.month().unsigned_abs()).saturating_sub(1);
-    out.push(MONTHS.get(month).map_or(b"Jan", |m| *m));
-    out.byte(b' ');
-    if time.day() < 10 {
-        out.byte(b' ');
-    }
-    out.number(u64::from(time.day().unsigned_abs()));
-    out.byte(b' ');
-    clock(out, &time);
+    let local = Local::of(stamp, zone);
+    let (_, month, day) = local.date;
+    let month = usize::try_from(month).unwrap_or_default().saturating_sub(1);
+    let [m, o, n] = MONTHS.get(month).map_or(*b"Jan", |name| **name);
+    let [tens, ones] = two(day);
+    let tens = if tens == b'0' { b' ' } else { tens };
+    out.push(&[m, o, n, b' ', tens, ones, b' ']);
+    local.write_clock(out);
 }
 
 /// Writes `2003-10-11T22:14:15.003000+02:00`.
 pub fn write_rfc3339(stamp: i64, zone: &Zone, out: &mut Buf) {
-    let (time, minutes) = local(stamp, zone);
-    out.digits(u64::from(time.year().unsigned_abs()), 4);
-    out.byte(b'-');
-    two(out, time.month());
-    out.byte(b'-');
-    two(out, time.day());
-    out.byte(b'T');
-    clock(out, &time);
+    let local = Local::of(stamp, zone);
+    let (year, month, day) = local.date;
+    let year = year.unsigned_abs();
+    let [c, y, m, d] = [year / 100, year, month, day].map(two);
+    out.push(&[
+        c[0], c[1], y[0], y[1], b'-', m[0], m[1], b'-', d[0], d[1], b'T',
+    ]);
+    local.write_clock(out);
     out.byte(b'.');
     out.digits(stamp.rem_euclid(SECOND).unsigned_abs() / 1000, 6);
-    if minutes == 0 {
+    if local.minutes == 0 {
         out.byte(b'Z');
         return;
     }
-    out.byte(if minutes < 0 { b'-' } else { b'+' });
-    let minutes = u64::from(minutes.unsigned_abs());
-    out.digits(minutes / 60, 2);
-    out.byte(b':');
-    out.digits(minutes % 60, 2);
+    let minutes = u64::from(local.minutes.unsigned_abs());
+    let sign = if local.minutes < 0 { b'-' } else { b'+' };
+    let [h, m] = [minutes / 60, minutes % 60].map(two);
+    out.push(&[sign, h[0], h[1], b':', m[0], m[1]]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::Date;
+    use jiff::civil::DateTime;
+
+    #[test]
+    fn the_calendar_is_a_librarys() {
+        let mut day = Date::new(1600, 1, 1).unwrap();
+        while day.year() < 2401 {
+            let at_noon = Offset::UTC
+                .to_timestamp(day.at(12, 34, 56, 0))
+                .unwrap()
+                .as_second();
+            let [y, m, d] = [day.year(), day.month().into(), day.day().into()];
+            let ours = civil(y.into(), m as u32, d as u32, [12, 34, 56]);
+            assert_eq!(ours, Some(at_noon), "{day}");
+            let back = date(at_noon.div_euclid(86_400));
+            assert_eq!(back, (y.into(), m as u64, d as u64), "{day}");
+            day = day.tomorrow().unwrap();
+        }
+        for year in [0i16, 1, 1900, 2000, 2023, 2024, 9999] {
+            for month in 0..14 {
+                for day in 0..33 {
+                    let theirs = DateTime::new(year, month, day, 0, 0, 0, 0).is_ok();
+                    let ours = civil(year.into(), month as u32, day as u32, [0; 3]).is_some();
+                    assert_eq!(ours, theirs, "{year} {month} {day}");
+                }
+            }
+        }
+        for clock in [[24, 0, 0], [0, 60, 0], [0, 0, 60]] {
+            assert_eq!(civil(2024, 1, 1, clock), None);
+        }
+    }
+
+    #[test]
+    fn the_ends_of_time() {
+        let mut out = Buf::new(200);
+        for stamp in [i64::MIN, 0, i64::MAX] {
+            for offset in [-50_430, 0, 50_430] {
+                out.clear();
+                write_rfc3339(stamp, &Zone::fixed(offset), &mut out);
+                let text = std::str::from_utf8(out.as_bytes()).unwrap();
+                let time: Timestamp = text.parse().expect(text);
+                let want = i128::from(stamp).div_euclid(1000) * 1000;
+                assert_eq!(time.as_nanosecond(), want, "{text}");
+                write_rfc3164(stamp, &Zone::fixed(offset), &mut out);
+            }
+        }
+    }
 }

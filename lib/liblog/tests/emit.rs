@@ -117,6 +117,9 @@ fn what_is_too_long_has_a_mark() {
     );
 }
 
+/// Writes a message of at most so many bytes.
+type Writer<'a> = &'a dyn Fn(usize, &mut Buf) -> bool;
+
 /// Any message that a parser could have made.
 fn strings() -> impl Strategy<Value = (String, String, String, String, String, Vec<u8>)> {
     let sd = prop_oneof![
@@ -185,7 +188,7 @@ proptest! {
             text: &text,
         };
         let z = Zone::utc();
-        let writers: [&dyn Fn(usize, &mut Buf) -> bool; 4] = [
+        let writers: [Writer<'_>; 4] = [
             &|max, b| bsd(&m, STAMP, &z, true, max, b),
             &|max, b| bsd(&m, STAMP, &z, false, max, b),
             &|max, b| ietf(&m, STAMP, &z, max, b),

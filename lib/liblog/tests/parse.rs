@@ -303,13 +303,13 @@ fn times_of_rfc3164() {
         // Ten hours east it is next year already.
         (
             "2024-12-31",
-            "XXX-14",
+            "EAST-14",
             "Jan  1 02:00:00",
             "2024-12-31T12:00:00Z",
         ),
         (
             "2025-01-01",
-            "XXX12",
+            "WEST12",
             "Dec 31 23:00:00",
             "2025-01-01T11:00:00Z",
         ),

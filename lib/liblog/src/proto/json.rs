@@ -6,6 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::buf::Buf;
 use crate::ring::Record;
+use crate::text::pieces;
+use crate::text::run;
 use crate::time;
 use crate::time::Zone;
 
@@ -118,12 +120,12 @@ const fn plain(byte: u8) -> bool {
 fn string(bytes: &[u8], out: &mut Buf) -> bool {
     let mut lossy = false;
     out.byte(b'"');
-    for chunk in bytes.utf8_chunks() {
-        let mut rest = chunk.valid().as_bytes();
+    pieces(bytes, |valid, invalid| {
+        let mut rest = valid.as_bytes();
         while let Some(&first) = rest.first()
             && !out.is_cut()
         {
-            let n = rest.iter().take_while(|&&b| plain(b)).count();
+            let n = run(rest, plain);
             if n == 0 {
                 escaped(first, out);
                 rest = rest.get(1..).unwrap_or_default();
@@ -132,14 +134,12 @@ fn string(bytes: &[u8], out: &mut Buf) -> bool {
                 rest = rest.get(n..).unwrap_or_default();
             }
         }
-        if !chunk.invalid().is_empty() {
+        if !invalid.is_empty() {
             lossy = true;
             out.push("\u{fffd}".as_bytes());
         }
-        if out.is_cut() {
-            break;
-        }
-    }
+        !out.is_cut()
+    });
     out.byte(b'"');
     lossy
 }
