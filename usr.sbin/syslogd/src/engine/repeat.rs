@@ -2,6 +2,7 @@
 //! The last message of each ring and output: one that is the same is counted, not written, and the
 //! count is told after 30, 120, then each 600 seconds (BSD's syslogd), or when another one comes.
 
+use crate::engine::text::same;
 use liblog::Msg;
 use liblog::Pri;
 use liblog::msg::Clocks;
@@ -53,7 +54,7 @@ impl Last {
     /// Whether a message is the same.
     pub fn is(&self, msg: &Msg<'_>) -> bool {
         let mut fields = Last::fields(msg).into_iter().enumerate();
-        self.known && self.pri == msg.pri && fields.all(|(n, field)| self.field(n) == field)
+        self.known && self.pri == msg.pri && fields.all(|(n, field)| same(self.field(n), field))
     }
 
     /// Remembers a message.

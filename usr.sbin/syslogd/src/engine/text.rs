@@ -39,6 +39,12 @@ impl<const N: usize> fmt::Write for Text<N> {
     }
 }
 
+/// Whether two names are the same. Empty ones are common, and comparing their bytes is slow: a
+/// masked load from an address where there is nothing costs more than all of a long name.
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && (a.is_empty() || a == b)
+}
+
 /// A hash of two names that nobody can aim at who does not know the seed.
 pub(super) fn hash(seed: u64, a: &[u8], b: &[u8]) -> u64 {
     let mut h = seed ^ 0x9e37_79b9_7f4a_7c15;

@@ -7,6 +7,7 @@
 
 use crate::conf::Rate;
 use crate::engine::text::hash;
+use crate::engine::text::same;
 
 /// As much of a host's and a program's name tells sources apart.
 const NAME: usize = 48;
@@ -226,7 +227,7 @@ impl Table {
     fn find(&self, key: u64, host: &[u8], app: &[u8]) -> Option<u32> {
         let mut n = self.heads.get(self.head(key)).copied()?;
         while let Some(entry) = self.get(n) {
-            if entry.key == key && entry.host.get() == host && entry.app.get() == app {
+            if entry.key == key && same(entry.host.get(), host) && same(entry.app.get(), app) {
                 return Some(n);
             }
             n = entry.chain;
