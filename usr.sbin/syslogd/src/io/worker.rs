@@ -4,22 +4,20 @@
 //!
 //! Events are edges: a descriptor is `ready` from its event on until it would block.
 
+mod accept;
+mod configure;
+
 use crate::io::control;
 use crate::io::control::Client;
 use crate::io::core::Core;
 use crate::io::gather::Gather;
-use crate::io::gather::Piece;
 use crate::io::output::Turn;
 use crate::io::receive::Raw;
-use crate::io::session::Session;
 use crate::io::store::Desk;
 use crate::io::streams;
 use crate::io::streams::Streams;
 use crate::privsep::wire::Ear;
-use crate::privsep::wire::Heard;
 use crate::privsep::wire::Input;
-use crate::privsep::wire::Sound;
-use crate::privsep::wire::ToWorker;
 use crate::privsep::wire::Want;
 use liblog::Clocks;
 use liblog::Severity;
@@ -34,15 +32,11 @@ use mio::Token;
 use mio::unix::SourceFd;
 use serde_json::Value;
 use serde_json::json;
-use socket2::SockRef;
 use std::collections::VecDeque;
 use std::io;
 use std::io::ErrorKind;
 use std::io::Write;
-use std::net::TcpStream;
-use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
-use std::os::fd::OwnedFd;
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -51,8 +45,6 @@ use std::time::Duration;
 const BATCH: usize = 32;
 /// Events that are taken with one call.
 const EVENTS: usize = 256;
-/// Connections that are accepted in a round.
-const ACCEPTS: usize = 64;
 /// No wait is longer: clocks that jump are found out.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -249,109 +241,6 @@ impl Worker {
         self.serve_readers(now);
     }
 
-    fn accept(&mut self, now: Clocks) {
-        let sources = self.core.as_ref().map_or(0, |core| core.sources.len());
-        for n in 0..sources {
-            for _ in 0..ACCEPTS {
-                let Some(source) = self.core.as_mut().and_then(|c| c.sources.get_mut(n)) else {
-                    return;
-                };
-                if !source.ready || !source.input().accepts() {
-                    break;
-                }
-                let input = source.input();
-                match SockRef::from(source.file()).accept() {
-                    Ok((socket, from)) => {
-                        let fits = socket.set_nonblocking(true);
-                        let taken = fits.and_then(|()| match input {
-                            Input::Control => self.take_reader(UnixStream::from(socket)),
-                            _ => self.take_stream(input, socket, from.as_socket()),
-                        });
-                        if let Err(e) = taken {
-                            self.say(Severity::NOTICE, "CONNECTION", &e.to_string(), now);
-                        }
-                    }
-                    Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                    Err(e) => {
-                        // One that is gone before it is accepted leaves the others waiting.
-                        if e.kind() != ErrorKind::ConnectionAborted {
-                            source.ready = false;
-                        }
-                        if e.kind() != ErrorKind::WouldBlock {
-                            self.say(Severity::WARNING, "ACCEPT", &e.to_string(), now);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn take_stream(
-        &mut self,
-        input: Input,
-        socket: socket2::Socket,
-        from: Option<std::net::SocketAddr>,
-    ) -> io::Result<()> {
-        let Some(core) = &self.core else {
-            return Ok(());
-        };
-        let from = from.ok_or(ErrorKind::InvalidInput)?;
-        if !core.rules.may(input, from) {
-            return Err(io::Error::other(format!(
-                "{from}: not among those who may send"
-            )));
-        }
-        // A sender that is gone without a word gives its place free some time.
-        socket.set_keepalive(true)?;
-        let socket = TcpStream::from(socket);
-        let session = match (input, &core.server) {
-            (Input::Tls, Some(config)) => Session::server(socket, config)?,
-            (Input::Tls, None) => return Err(io::Error::other("TLS is not set up")),
-            _ => Session::plain(socket),
-        };
-        let Some(at) = self.streams.add(session, from, core.rules.message) else {
-            return Err(io::Error::other(format!(
-                "{from}: more than {} connections",
-                streams::MOST
-            )));
-        };
-        if self.stream_state.len() <= at {
-            self.stream_state.resize(at + 1, (false, input));
-        }
-        if let Some(state) = self.stream_state.get_mut(at) {
-            *state = (true, input);
-        }
-        let fd = self.streams.raw_fd(at).unwrap_or(-1);
-        self.watch(fd, token(STREAM, at))
-            .inspect_err(|_| self.streams.close(at))
-    }
-
-    fn take_reader(&mut self, socket: UnixStream) -> io::Result<()> {
-        let peer = libsys::peer::of(socket.as_fd())?;
-        let free = self.readers.iter().position(Option::is_none);
-        let at = match free {
-            Some(at) => at,
-            None if self.readers.len() < control::MOST => {
-                self.readers.push(None);
-                self.readers.len() - 1
-            }
-            None => {
-                // It is told if it can be told at once.
-                let _ = (&socket).write(b"{\"error\":\"too many readers\",\"code\":\"busy\"}\n");
-                return Err(io::Error::other("too many readers at the control socket"));
-            }
-        };
-        let client = Client::new(socket, peer);
-        self.watch(client.raw_fd(), token(CLIENT, at))?;
-        if let Some(slot) = self.readers.get_mut(at) {
-            *slot = Some(Reader {
-                client,
-                ready: true,
-            });
-        }
-        Ok(())
-    }
-
     fn watch(&self, fd: RawFd, token: Token) -> io::Result<()> {
         let both = Interest::READABLE | Interest::WRITABLE;
         self.poll
@@ -484,7 +373,8 @@ impl Worker {
             let Some(reader) = slot else {
                 continue;
             };
-            if !reader.ready && !(stored && reader.client.follows().is_some()) {
+            let news = stored && reader.client.follows().is_some();
+            if !reader.ready && !news {
                 continue;
             }
             let mut desk = Desk {
@@ -511,114 +401,6 @@ impl Worker {
         if let Some(core) = &mut self.core {
             core.say(severity, msgid.as_bytes(), text, now);
         }
-    }
-
-    /// Hears what the parent says.
-    fn listen(&mut self) -> io::Result<()> {
-        loop {
-            match self.ear.listen(&self.socket)? {
-                Sound::Quiet => return Ok(()),
-                Sound::End => {
-                    self.parent_gone = true;
-                    return Ok(());
-                }
-                Sound::Message(heard) => self.heard(heard),
-            }
-        }
-    }
-
-    fn heard(&mut self, heard: Heard) {
-        let now = clocks();
-        match self.gather.take(heard) {
-            Piece::Taken => {}
-            Piece::Whole(gathered) => self.configure(*gathered, now),
-            Piece::Other(heard) => {
-                let current = self.core.as_ref().map(|core| core.generation);
-                let fresh = current == Some(heard.generation);
-                match heard.what {
-                    ToWorker::Note { severity, text } => {
-                        let severity = Severity::new(severity).unwrap_or(Severity::NOTICE);
-                        self.say(severity, "PARENT", &text, now);
-                    }
-                    ToWorker::Opened { index } if fresh => {
-                        self.opened(usize::from(index), heard.fds, now);
-                    }
-                    ToWorker::Failed { index, why } if fresh => {
-                        let random = self.random();
-                        let n = usize::from(index);
-                        let output = self
-                            .core
-                            .as_mut()
-                            .and_then(|c| c.outlets.outputs.get_mut(n));
-                        let turn = output.map(|o| o.failed(&why, now.mono, random));
-                        self.after(n, turn.unwrap_or_default(), now);
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    fn opened(&mut self, n: usize, fds: Vec<OwnedFd>, now: Clocks) {
-        let random = self.random();
-        let output = self
-            .core
-            .as_mut()
-            .and_then(|c| c.outlets.outputs.get_mut(n));
-        let turn = output.map(|o| o.opened(fds, now.mono, random));
-        self.after(n, turn.unwrap_or_default(), now);
-    }
-
-    /// Goes on with another configuration.
-    fn configure(&mut self, gathered: crate::io::gather::Gathered, now: Clocks) {
-        let message = gathered.message();
-        for fd in self.watched() {
-            self.forget(fd);
-        }
-        let old = self.core.take();
-        match Core::new(gathered, old, &self.zone, now) {
-            Ok(core) => self.core = Some(core),
-            Err((e, old)) => {
-                self.core = old.map(|core| *core);
-                self.say(Severity::ERR, "CONFIG", &e, now);
-            }
-        }
-        if self.batch.size() != message {
-            self.batch = Batch::new(BATCH, message);
-        }
-        let Some(core) = &self.core else {
-            return;
-        };
-        self.wants.clear();
-        self.wants.push_back(Want::Ready.bytes(core.generation));
-        let sources: Vec<RawFd> = core.sources.iter().map(|s| s.raw_fd()).collect();
-        for (n, fd) in sources.into_iter().enumerate() {
-            if let Err(e) = self.watch(fd, token(SOURCE, n)) {
-                self.say(Severity::ERR, "CONFIG", &format!("input: {e}"), now);
-            }
-        }
-        // Those that went on have another number now; those that were being opened are not.
-        let count = self.core.as_ref().map_or(0, |c| c.outlets.outputs.len());
-        for n in 0..count {
-            let random = self.random();
-            if let Some(core) = &mut self.core
-                && let Some(output) = core.outlets.outputs.get_mut(n)
-            {
-                output.set_registered(None);
-                output.reconfigured(now.mono, random);
-            }
-            self.rewatch(n);
-        }
-    }
-
-    /// What the event loop knows of the configuration.
-    fn watched(&self) -> Vec<RawFd> {
-        let Some(core) = &self.core else {
-            return Vec::new();
-        };
-        let sources = core.sources.iter().map(|source| source.raw_fd());
-        let outputs = core.outlets.outputs.iter().filter_map(|o| o.registered());
-        sources.chain(outputs).collect()
     }
 
     /// Tells the parent what is wanted, as far as it listens.

@@ -19,7 +19,7 @@ fn under_load_nothing_is_lost() {
                 log.send(format!("<13>app: load {n}").as_bytes())
                     .expect("sent");
                 n += 1;
-                if n % 64 == 0 {
+                if n.is_multiple_of(64) {
                     std::thread::sleep(std::time::Duration::from_millis(1));
                 }
             }
