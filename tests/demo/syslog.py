@@ -27,7 +27,7 @@ def indented(words):
 
 
 def command(s, *argv):
-    print(f"   $ syslogctl {' '.join(argv)}", flush=True)
+    print("   $ " + " ".join(["syslogctl", *argv]), flush=True)
     shown = s.ctl(*argv)
     indented(shown if shown.strip() else "(nothing)")
     return shown
@@ -102,6 +102,7 @@ def main():
 def demo(s, args):
     conf = f"""\
 # The small ring has what is bad, the big one all.
+set budget 2M
 *.*            ring:all:{args.big}
 *.err          ring:bad:{args.small}
 """
@@ -150,7 +151,7 @@ def demo(s, args):
 
     step("A source that talks too much, and one that does not")
     s.daemon.end()
-    s.start("set throttle 50/1s burst=100\nset summary 1s\n" + conf)
+    s.start("set throttle 50/s burst 100\nset summary 1s\n" + conf)
     sent = blast(f"unix:{LOG}", 5000, "-a", "loud")["sent"]
     send(*[b"<27>Nov 29 01:02:03 calm[3]: the link is down"] * 30, b"<30>Nov 29 01:02:03 calm[3]: the link is up")
     check(until(5, lambda: any(lab.text(r) == b"the link is up" for r in lab.read("all")[0])),

@@ -194,8 +194,11 @@ class Ctl:
 
 
 def syslogd_argv(conf, *args):
-    """How ours is started: in the foreground."""
-    return [binary("syslogd"), "-F", "-f", conf, *args]
+    """How ours is started: in the foreground, without the machine's kernel messages, and deaf to the
+    network unless it says otherwise."""
+    if not args:
+        args = ("-s",)
+    return [binary("syslogd"), "-F", "-k", "", "-f", conf, *args]
 
 
 def ctl_ready():
@@ -249,13 +252,14 @@ def text(record):
 
 
 def listen_args(udp=None, tcp=None):
-    """Doors to the network on all addresses."""
+    """Doors to the network on both loopback addresses."""
     args = []
-    if udp:
-        args += ["--udp", str(udp)]
-    if tcp:
-        args += ["--tcp", str(tcp)]
-    return args
+    for address in ("127.0.0.1", "[::1]"):
+        if udp:
+            args += ["-b", f"{address}:{udp}"]
+        if tcp:
+            args += ["--tcp", f"{address}:{tcp}"]
+    return args or ["-s"]
 
 
 def remote(transport, host, port):

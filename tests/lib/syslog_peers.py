@@ -6,7 +6,7 @@ import os
 
 from syslog_scene import check, until
 
-SEPARATOR = "\x1f"
+SEPARATOR = "\t"
 
 
 def started(s, process, ready):
@@ -51,10 +51,9 @@ action(type="omfwd" target="127.0.0.1" port="{port}" {how} template="{form}" act
 def rsyslog_in(s, transport, port, tls=None):
     """Receives; what it has read goes into the file that is returned."""
     out = s.path("rsyslog.out")
-    sep = SEPARATOR.encode().hex()
     names = ["syslogfacility-text", "syslogseverity-text", "programname", "procid", "msgid",
              "structured-data", "hostname", "msg"]
-    form = f"\\x{sep}".join(f"%{name}%" for name in names)
+    form = "\\t".join(f"%{name}%" for name in names)
     ears = {
         "udp": f'module(load="imudp")\ninput(type="imudp" Address="127.0.0.1" Port="{port}")',
         "tcp": f'module(load="imtcp")\ninput(type="imtcp" Address="127.0.0.1" Port="{port}")',

@@ -143,8 +143,8 @@ def budget(s):
     """Memory is what it was at the start, whatever comes; rings never have a byte more."""
     s.start("*.*\tring:all:4M\n*.err\tring:bad:1M\n")
     blast(f"unix:{LOG}", 60_000, "-s", 4)
-    blast(f"unix:{LOG}", 10_000, "-p", 11, "-l", 4000)
-    lab.rings()
+    # Room that is there but was not touched yet does not count: the largest ones fill it.
+    blast(f"unix:{LOG}", 3000, "-p", 11, "-l", 60_000, "-s", 16)
     first = s.daemon.memory()
     for size in (1, 300, 9000):
         blast(f"unix:{LOG}", 30_000, "-l", size, "-s", 16, "-p", 11)

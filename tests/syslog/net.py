@@ -139,14 +139,17 @@ def from_syslog_ng(s, transport):
 def from_peer(s):
     there = s.path("peer")
     send(b"<166>Nov 29 01:02:03 gate[12]: one", b"<163>Nov 29 01:02:03 gate: it's \"two\" 100%s", path=there)
-    records = s.records(count=2)
+    # rsyslog says something of its own when it starts.
+    check(until(10, lambda: len([r for r in lab.read("all")[0] if r["app"] == "gate"]) >= 2), "nothing comes")
+    records = [r for r in s.records() if r["app"] == "gate"]
     same([(r["facility"], r["severity"], r["app"]) for r in records],
          [("local4", "info", "gate"), ("local4", "err", "gate")], "heads")
     same([lab.text(r).strip() for r in records], [b"one", b"it's \"two\" 100%s"], "texts")
     same(records[0].get("procid"), "12", "process id")
     blast(f"unix:{there}", 2000, "-r", 4000)
     check(until(10, lambda: lab.rings()["all"]["pushed"] >= 2002), f"a burst: {lab.rings()['all']['pushed']} of 2002")
-    found = numbers(lab.text(r) for r in s.records()[2:])
+    until(1, lambda: lab.rings()["all"]["pushed"] >= 2003)
+    found = numbers(lab.text(r) for r in s.records() if r["app"].startswith("blast"))
     same(sorted(n for _, n in found), list(range(2000)), "the burst")
 
 
@@ -190,15 +193,16 @@ def dissected(s):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
         sink.bind(("127.0.0.1", 514))
         s.start(ALL + "*.*\t" + lab.remote("udp", "127.0.0.1", 514) + "\n")
-        send(b"<166>Nov 29 01:02:03 gate[12]: one", b"<0>kernel is gone")
+        send(b"<166>Nov 29 01:02:03 gate[12]: one", b"<0>who is no kernel cannot say so")
         same(len(s.records(count=2)), 2, "records")
         sink.settimeout(5)
         sink.recv(65536)
         sink.recv(65536)
+    until(3, lambda: os.path.getsize(pcap) > 200)
     dump.end()
     lines = run("tshark", "-r", pcap, "-Y", "syslog", "-T", "fields", "-E", "separator=|", "-e", "syslog.facility",
                 "-e", "syslog.level", "-e", "syslog.msg", "-e", "_ws.malformed").decode().splitlines()
-    same([line.split("|")[:2] for line in lines[:2]], [["20", "6"], ["0", "0"]], f"dissected: {lines}")
+    same([line.split("|")[:2] for line in lines[:2]], [["20", "6"], ["1", "0"]], f"dissected: {lines}")
     check("one" in lines[0] and lines[0].endswith("|"), f"dissected: {lines[0]}")
 
 

@@ -50,7 +50,7 @@ tls_cert="{s.path("ours.pem")}"
 tls_ca="{s.path("ca.pem")}"
 tls_verify="{verify}"
 *.*\tring:all:1M
-''')
+''', *lab.listen_args(udp=5514))
     check(until(5, lambda: listens(PORT, ("tcp",))), "nobody listens for TLS")
 
 

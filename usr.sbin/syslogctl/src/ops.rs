@@ -5,8 +5,6 @@ use crate::client::{Client, Trouble, socket};
 use crate::options::{Options, StatsArgs};
 use crate::out::print;
 use crate::table::{bytes, table};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
 use liblog::proto::{Reply, Request};
 use serde::Serialize;
 use serde_json::Value;
@@ -30,21 +28,6 @@ fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
-}
-
-fn when(value: &Value, name: &str, zone: &TimeZone) -> String {
-    value
-        .get(name)
-        .and_then(Value::as_i64)
-        .and_then(|n| Timestamp::from_nanosecond(i128::from(n)).ok())
-        .map_or_else(
-            || "-".into(),
-            |t| {
-                t.to_zoned(zone.clone())
-                    .strftime("%b %e %H:%M:%S")
-                    .to_string()
-            },
-        )
 }
 
 fn line(words: &[&str]) -> Vec<String> {
@@ -137,34 +120,44 @@ pub fn stats(o: &Options, args: &StatsArgs) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// The counters of one answer; with the one before, what moved in a second.
-fn report(stats: &Value, before: Option<(&Value, f64)>) -> String {
-    let uptime = stats
-        .get("uptime")
-        .and_then(Value::as_f64)
-        .filter(|s| *s > 0.0);
-    let rate = |now: u64, then: Option<u64>| {
-        let rate = match (before, uptime) {
-            (Some((_, seconds)), _) => {
-                Some(now.saturating_sub(then.unwrap_or(now)) as f64 / seconds)
+/// Numbers by their names, `received.local`; lists are those of rules and outputs.
+fn counters(value: &Value, name: &str, into: &mut Vec<(String, u64)>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let name = if name.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{name}.{key}")
+                };
+                counters(value, &name, into);
             }
-            (None, Some(seconds)) => Some(now as f64 / seconds),
-            (None, None) => None,
-        };
-        rate.map_or_else(|| "-".into(), |r| format!("{r:.1}"))
+        }
+        Value::Number(n) => into.extend(n.as_u64().map(|n| (name.to_owned(), n))),
+        _ => {}
+    }
+}
+
+/// One answer; with the one before, what moved in a second.
+fn report(stats: &Value, before: Option<(&Value, f64)>) -> String {
+    let rate = |now: u64, then: Option<u64>| match (before, then) {
+        (Some((_, seconds)), Some(then)) => {
+            format!("{:.1}", now.saturating_sub(then) as f64 / seconds)
+        }
+        _ => "-".into(),
     };
+    let all = |stats: &Value| {
+        let mut all = Vec::new();
+        for part in ["inputs", "engine"] {
+            counters(stats.get(part).unwrap_or(&Value::Null), "", &mut all);
+        }
+        all
+    };
+    let old = before.map(|(old, _)| all(old)).unwrap_or_default();
     let mut lines = vec![line(&["COUNTER", "TOTAL", "PER SECOND"])];
-    for (name, value) in stats
-        .get("counters")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
-        let Some(total) = value.as_u64() else {
-            continue;
-        };
-        let then = before.and_then(|(old, _)| old.get("counters")?.get(name)?.as_u64());
-        lines.push(vec![name.clone(), total.to_string(), rate(total, then)]);
+    for (name, total) in all(stats) {
+        let then = old.iter().find(|(n, _)| *n == name).map(|(_, n)| *n);
+        lines.push(vec![name, total.to_string(), rate(total, then)]);
     }
     let mut text = table(&lines, &[0]);
     let mut lines = vec![line(&[
@@ -196,25 +189,30 @@ fn report(stats: &Value, before: Option<(&Value, f64)>) -> String {
     }
     text.push('\n');
     text.push_str(&table(&lines, &[0]));
-    if let Some(budget) = stats.get("budget").and_then(Value::as_u64) {
-        let sum: u64 = list(stats, "rings").map(|ring| number(ring, "size")).sum();
-        text.push_str(&format!(
-            "\nrings have {} of a budget of {}\n",
-            bytes(sum),
-            bytes(budget)
-        ));
-    }
-    let mut lines = vec![line(&[
-        "OUTPUT", "STATE", "SENT", "QUEUED", "BYTES", "LOST",
-    ])];
+    let sum: u64 = list(stats, "rings").map(|ring| number(ring, "size")).sum();
+    let budget = number(stats, "budget");
+    text.push_str(&format!(
+        "\nrings have {} of {}\n",
+        bytes(sum),
+        bytes(budget)
+    ));
+    let mut lines = vec![line(&["OUTPUT", "STATE", "MESSAGES", "LOST", "WAITING"])];
     for output in list(stats, "outputs") {
+        let waiting = match output.get("waiting").and_then(Value::as_u64) {
+            Some(n) => n.to_string(),
+            None => format!("{} bytes", number(output, "waiting_bytes")),
+        };
+        let state = match output.get("open").and_then(Value::as_bool) {
+            Some(true) => "open",
+            Some(false) => "closed",
+            None => "-",
+        };
         lines.push(vec![
-            word(output, "output").to_owned(),
-            word(output, "state").to_owned(),
-            number(output, "sent").to_string(),
-            number(output, "queued").to_string(),
-            bytes(number(output, "bytes")),
+            word(output, "name").to_owned(),
+            state.to_owned(),
+            number(output, "messages").to_string(),
             number(output, "lost").to_string(),
+            waiting,
         ]);
     }
     if lines.len() > 1 {
@@ -237,24 +235,16 @@ pub fn throttle(o: &Options) -> Result<(), Trouble> {
     if o.json {
         return pretty(&reply);
     }
-    let zone = Zoned::now().time_zone().clone();
-    let mut lines = vec![line(&["SOURCE", "PASSED", "WITHHELD", "REPEATED", "LAST"])];
+    let mut lines = vec![line(&["HOST", "PROGRAM", "PASSED", "WITHHELD"])];
     for source in throttle.as_array().into_iter().flatten() {
-        let host = word(source, "host");
-        let app = word(source, "app");
         lines.push(vec![
-            if host.is_empty() || host == "-" {
-                app.to_owned()
-            } else {
-                format!("{host}/{app}")
-            },
+            word(source, "host").to_owned(),
+            word(source, "app").to_owned(),
             number(source, "passed").to_string(),
             number(source, "withheld").to_string(),
-            number(source, "repeated").to_string(),
-            when(source, "last", &zone),
         ]);
     }
-    print(&table(&lines, &[0]))
+    print(&table(&lines, &[0, 1]))
 }
 
 /// `resize`.

@@ -225,6 +225,12 @@ impl Rings {
         }
     }
 
+    /// Bytes that all together may have.
+    #[must_use]
+    pub fn budget(&self) -> u64 {
+        self.budget
+    }
+
     /// Those that a peer may read.
     #[must_use]
     pub fn infos(&self, peer: &Peer) -> Vec<RingInfo> {

@@ -5,6 +5,7 @@ use crate::conf::OutputId;
 use crate::conf::RingId;
 use crate::engine::Engine;
 use crate::engine::Event;
+use crate::engine::Input;
 use crate::engine::Sink;
 use crate::io::control;
 use crate::io::control::is_owner;
@@ -13,6 +14,7 @@ use crate::io::region::Memory;
 use crate::io::rings::Rings;
 use liblog::Clocks;
 use liblog::Msg;
+use liblog::parse::Flaws;
 use liblog::proto::Code;
 use liblog::proto::Reply;
 use liblog::proto::Request;
@@ -63,13 +65,29 @@ fn denied() -> Reply {
     Reply::error(Code::NoAccess, "that is not for you")
 }
 
+/// Counters by their names.
+fn named(names: &[&str], counters: &[u64]) -> Value {
+    let pairs = names.iter().zip(counters);
+    pairs
+        .map(|(&name, &n)| (name.to_owned(), Value::from(n)))
+        .collect()
+}
+
 impl Desk<'_> {
-    fn stats(&mut self) -> Value {
+    fn stats(&mut self, peer: &Peer) -> Value {
         let outputs: Vec<Value> = self.outlets.outputs.iter_mut().map(Output::stats).collect();
+        let stats = self.engine.stats();
+        let mut engine = json!(stats);
+        if let Some(map) = engine.as_object_mut() {
+            map.insert("received".into(), named(&Input::NAMES, &stats.received));
+            map.insert("flaws".into(), named(&Flaws::NAMES, &stats.flaws));
+        }
         json!({
             "time": self.now.wall,
             "mono": self.now.mono,
-            "engine": self.engine.stats(),
+            "budget": self.outlets.rings.budget(),
+            "rings": self.outlets.rings.infos(peer),
+            "engine": engine,
             "inputs": (self.inputs)(),
             "outputs": outputs,
         })
@@ -111,7 +129,7 @@ impl control::Store for Desk<'_> {
             },
             _ if !self.outlets.rings.may_control(peer) => denied(),
             Request::Stats => Reply::Stats {
-                stats: self.stats(),
+                stats: self.stats(peer),
             },
             Request::Throttle => Reply::Throttle {
                 throttle: self.throttle(),
