@@ -154,5 +154,14 @@ def budget(s):
     check(more <= 128 << 10, f"grown by {more} bytes")
 
 
+def examples(s):
+    """The files that come with it, all of them, are right."""
+    top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../etc")
+    files = [os.path.join(folder, name) for folder, _, names in os.walk(top) for name in names if name == "syslog.conf"]
+    check(len(files) >= 4, f"too few: {files}")
+    for path in files:
+        run(lab.binary("syslogd"), "-n", "-f", path)
+
+
 if __name__ == "__main__":
     main(globals())
