@@ -85,6 +85,22 @@ pub fn receive(
     }
 }
 
+/// Closes what this process has inherited besides its standard input, output and error. Only for
+/// the start of a program, when nothing else has been opened yet.
+pub fn close_inherited() {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: by this function's contract nobody owns one of these descriptors. A kernel that
+        // has no such call closes none.
+        unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        // SAFETY: by this function's contract nobody owns one of these descriptors.
+        unsafe { libc::closefrom(3) };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -274,6 +274,8 @@ fn run(arguments: &Arguments) -> Result<(), String> {
 }
 
 fn main() -> ExitCode {
+    // Neither the worker nor a command gets what our own parent has left open.
+    libsys::fds::close_inherited();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(e) => {

@@ -238,6 +238,9 @@ impl Output {
                 Flushed::Stuck(e) => self.told(&e.to_string(), now),
                 Flushed::Lost(e) => self.failed(&e.to_string(), now, random),
             },
+            Kind::Remote(remote) if remote.hangs(now) => {
+                self.failed("no answer in the handshake of TLS", now, random)
+            }
             Kind::Remote(remote) if self.ready => match remote.write(zone) {
                 Progress::Done => Turn::default(),
                 Progress::Blocked => {

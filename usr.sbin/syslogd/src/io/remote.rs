@@ -33,6 +33,8 @@ const DATAGRAM: usize = 65_000;
 const HEADER: usize = 1024;
 /// Messages that are on their way at once.
 const UNDER_WAY: usize = 256;
+/// A host that does not finish the handshake of TLS in so long is given up.
+const HANDSHAKE: u64 = 30 * 1_000_000_000;
 /// UDP packets of one round.
 const ROUND: usize = 256;
 
@@ -76,6 +78,8 @@ pub struct Remote {
     written: usize,
     under_way: Vec<UnderWay>,
     sent: u64,
+    /// When it was connected.
+    since: u64,
 }
 
 impl Remote {
@@ -105,6 +109,17 @@ impl Remote {
             written: 0,
             under_way: Vec::with_capacity(UNDER_WAY),
             sent: 0,
+            since: 0,
+        }
+    }
+
+    /// When a handshake that is under way has taken too long.
+    fn too_long(&self) -> Option<u64> {
+        match &self.wire {
+            Some(Wire::Stream(session)) if !session.is_up() => {
+                Some(self.since.saturating_add(HANDSHAKE))
+            }
+            _ => None,
         }
     }
 
@@ -139,7 +154,8 @@ impl Remote {
     /// When there is something to be done if nothing happens.
     #[must_use]
     pub fn next(&self) -> Option<u64> {
-        self.link.next(!self.queue.is_empty())
+        self.too_long()
+            .or_else(|| self.link.next(!self.queue.is_empty()))
     }
 
     /// The descriptor for the event loop.
@@ -167,6 +183,7 @@ impl Remote {
                 Wire::Stream(Box::new(Session::client(socket, config, &self.spec.host)?))
             }
         });
+        self.since = now;
         self.link.opened(now);
         Ok(())
     }
@@ -230,6 +247,12 @@ impl Remote {
             self.out.clear();
             self.written = 0;
         }
+    }
+
+    /// Whether the host has not finished the handshake of TLS in time.
+    #[must_use]
+    pub fn hangs(&self, now: u64) -> bool {
+        self.too_long().is_some_and(|end| now >= end)
     }
 
     /// Writes what waits.
@@ -345,5 +368,121 @@ impl Remote {
         if let Some(Wire::Stream(session)) = &mut self.wire {
             session.close();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conf::Family;
+    use crate::conf::Queue as Bounds;
+    use crate::conf::Trust;
+    use crate::io::region::Memory;
+    use liblog::Pri;
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    fn spec(transport: Transport) -> Spec {
+        Spec {
+            transport,
+            family: Family::Any,
+            host: "127.0.0.1".into(),
+            port: 1,
+            format: Format::Ietf,
+            framing: Framing::Octets,
+            queue: Bounds {
+                bytes: 65_536,
+                messages: None,
+                spool: None,
+                spool_bytes: 0,
+            },
+            trust: Trust::default(),
+        }
+    }
+
+    fn remote(transport: Transport) -> Remote {
+        let queue = Queue::new(Memory::plain(65_536), 1, None, None).expect("a queue");
+        let tls = (transport == Transport::Tls).then(|| {
+            let trust = crate::io::trust::client(&Trust::default(), &[], &Default::default());
+            trust.expect("one that trusts nobody")
+        });
+        Remote::new(spec(transport), "router", queue, 1000, tls)
+    }
+
+    fn push(remote: &mut Remote, text: &[u8]) {
+        let msg = Msg {
+            pri: Pri::DEFAULT,
+            sent: None,
+            host: b"",
+            app: b"a",
+            procid: b"",
+            msgid: b"",
+            sd: b"",
+            text,
+        };
+        remote.push(&msg, Clocks::default());
+    }
+
+    fn connect(listener: &TcpListener) -> (TcpStream, OwnedFd) {
+        let ours = TcpStream::connect(listener.local_addr().expect("an address")).expect("there");
+        ours.set_nonblocking(true).expect("a flag");
+        let (theirs, _) = listener.accept().expect("a connection");
+        (theirs, ours.into())
+    }
+
+    /// An hour without the host, then a connection that breaks in the middle, then one that does
+    /// not: what the queue had room for comes, in order.
+    #[test]
+    fn a_host_that_was_dead_for_an_hour() {
+        const SECOND: u64 = 1_000_000_000;
+        let zone = Zone::utc();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+        let mut remote = remote(Transport::Tcp);
+        let mut now = 0;
+        let mut n = 0;
+        let mut opens = 0;
+        while now < 3600 * SECOND {
+            if now % SECOND == 0 {
+                push(&mut remote, format!("n{n}").as_bytes());
+                n += 1;
+            }
+            if remote.step(now, n) == Todo::Open {
+                opens += 1;
+                remote.lost(now, n);
+            }
+            now += SECOND / 2;
+        }
+        assert!((50..=90).contains(&opens), "{opens}");
+        assert_eq!(remote.queue().lost(), 0, "it is counted when it is read");
+        let (theirs, fd) = connect(&listener);
+        remote.opened(fd, now).expect("opened");
+        assert!(matches!(remote.write(&zone), Progress::Done));
+        let sent = remote.sent();
+        assert_eq!(sent + remote.queue().lost(), 3600);
+        drop(theirs);
+        remote.lost(now, 0);
+        push(&mut remote, b"last");
+        let (mut theirs, fd) = connect(&listener);
+        remote.opened(fd, now).expect("opened");
+        assert!(matches!(remote.write(&zone), Progress::Done));
+        drop(remote);
+        let mut said = String::new();
+        theirs.read_to_string(&mut said).expect("read");
+        assert!(said.ends_with(" router a - - - last"), "{said}");
+    }
+
+    #[test]
+    fn a_handshake_that_does_not_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+        let mut remote = remote(Transport::Tls);
+        push(&mut remote, b"x");
+        let (_theirs, fd) = connect(&listener);
+        remote.opened(fd, 5).expect("opened");
+        assert!(matches!(remote.write(&Zone::utc()), Progress::Blocked));
+        assert_eq!(remote.next(), Some(5 + HANDSHAKE));
+        assert!(!remote.hangs(4 + HANDSHAKE) && remote.hangs(5 + HANDSHAKE));
+        remote.lost(6, 0);
+        assert!(!remote.hangs(u64::MAX));
+        assert_eq!(remote.queue().len(), 1, "still there");
     }
 }

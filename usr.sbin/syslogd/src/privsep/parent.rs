@@ -139,6 +139,7 @@ impl<'a> Parent<'a> {
     /// No worker could be started, or none ever worked.
     pub fn run(&mut self) -> io::Result<()> {
         let mut signals = Signals::new()?;
+        raise_limit();
         loop {
             if signals.end() {
                 if let Some(worker) = self.worker.take() {
@@ -374,6 +375,19 @@ impl<'a> Parent<'a> {
                 let _ = self.answer(done.index, done.result.map(|fd| vec![fd]));
             }
         }
+    }
+}
+
+/// As many descriptors as may be: connections, readers and outputs may be many.
+fn raise_limit() {
+    use nix::sys::resource::Resource;
+    use nix::sys::resource::getrlimit;
+    use nix::sys::resource::setrlimit;
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // It works with fewer too.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(65_536), hard);
     }
 }
 
