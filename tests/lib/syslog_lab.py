@@ -138,8 +138,9 @@ class Process:
         return ticks / TICK, fine / 1e9
 
     def memory(self):
-        """Bytes now: proportional share, resident, private; and the peak of resident."""
-        sums = {"Pss": 0, "Rss": 0, "Private": 0, "VmHWM": 0}
+        """Bytes now: proportional share, resident, private; the peak of resident; and what was asked for,
+        touched or not."""
+        sums = {"Pss": 0, "Rss": 0, "Private": 0, "VmHWM": 0, "VmData": 0}
         for pid in self.pids():
             with open(f"/proc/{pid}/smaps_rollup") as f:
                 for line in f:
@@ -149,8 +150,8 @@ class Process:
                         sums[key] += int(rest.split()[0]) * 1024
             with open(f"/proc/{pid}/status") as f:
                 for line in f:
-                    if line.startswith("VmHWM"):
-                        sums["VmHWM"] += int(line.split()[1]) * 1024
+                    if line.startswith(("VmHWM", "VmData")):
+                        sums[line.split(":")[0]] += int(line.split()[1]) * 1024
         return sums
 
 

@@ -14,6 +14,7 @@ sl_case any_bytes "NULs, bytes that are no UTF-8, format strings, half a message
 sl_case long_ones "messages of up to 64 KB" local
 sl_case burst "a million messages in a burst, each accounted for" local
 sl_case budget "no byte over budget, no memory that grows" local
+sl_case examples "the configurations that come with it" local
 
 atf_init_test_cases()
 {

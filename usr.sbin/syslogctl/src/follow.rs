@@ -5,7 +5,7 @@
 use crate::client::{Client, Trouble};
 use crate::cursor::{self, Cursor, Place};
 use crate::options::ReadArgs;
-use crate::read::{Entry, Source, View};
+use crate::view::{Entry, View};
 use liblog::filter::FilterSpec;
 use liblog::proto::{Line, Read, Reply, Request};
 use std::path::Path;
@@ -38,12 +38,11 @@ enum News {
 pub fn run(
     path: &Path,
     filter: &FilterSpec,
-    sources: Vec<Source>,
+    rings: Vec<(String, Place)>,
     args: &ReadArgs,
     view: &mut View,
 ) -> Result<(), Trouble> {
     let (sender, receiver) = sync_channel(256);
-    let rings: Vec<(String, Place)> = sources.into_iter().map(|s| (s.ring, s.place)).collect();
     for (index, (ring, place)) in rings.iter().enumerate() {
         let (ring, place, sender) = (ring.clone(), *place, sender.clone());
         let (path, filter, json) = (path.to_owned(), filter.clone(), view.style.json);

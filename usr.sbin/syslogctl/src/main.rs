@@ -13,6 +13,7 @@ mod read;
 mod seen;
 mod show;
 mod table;
+mod view;
 mod when;
 
 use clap::Parser;
