@@ -77,7 +77,7 @@ pub struct ReadArgs {
     /// Go on when the end is reached
     #[arg(short, long)]
     pub follow: bool,
-    /// From this time on: 10m, 2h, yesterday, HH:MM, YYYY-MM-DD [HH:MM[:SS]], RFC 3339, @SECONDS
+    /// From this time on: 10m, 2h, yesterday, HH:MM, "YYYY-MM-DD HH:MM:SS", RFC 3339, @SECONDS
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
     /// Until then
