@@ -6,19 +6,19 @@
 
 mod accept;
 mod configure;
+mod inlet;
 
 use crate::io::control;
 use crate::io::control::Client;
 use crate::io::core::Core;
 use crate::io::gather::Gather;
 use crate::io::output::Turn;
-use crate::io::receive::Raw;
 use crate::io::store::Desk;
-use crate::io::streams;
+use crate::io::streams::Fate;
 use crate::io::streams::Streams;
 use crate::privsep::wire::Ear;
-use crate::privsep::wire::Input;
 use crate::privsep::wire::Want;
+use inlet::Inlet;
 use liblog::Clocks;
 use liblog::Severity;
 use liblog::proto::EndWhy;
@@ -77,8 +77,6 @@ pub struct Worker {
     zone: Zone,
     core: Option<Core>,
     streams: Streams,
-    /// Which stream is ready, and by which input it came.
-    stream_state: Vec<(bool, Input)>,
     readers: Vec<Option<Reader>>,
     random: u64,
     /// Some output is to be served again at once.
@@ -114,7 +112,6 @@ impl Worker {
             zone,
             core: None,
             streams: Streams::default(),
-            stream_state: Vec::new(),
             readers: Vec::new(),
             random: clock::mono() | 1,
             more: false,
@@ -166,12 +163,13 @@ impl Worker {
     fn timeout(&self, now: u64) -> Duration {
         let busy = self.more
             || self.core.as_ref().is_some_and(Core::is_ready)
-            || self.stream_state.iter().any(|&(ready, _)| ready)
+            || self.streams.is_ready()
             || self.readers.iter().flatten().any(|reader| reader.ready);
         if busy {
             return Duration::ZERO;
         }
         let next = self.core.as_ref().map_or(u64::MAX, Core::next);
+        let next = next.min(self.streams.next());
         Duration::from_nanos(next.saturating_sub(now)).min(LONGEST)
     }
 
@@ -210,9 +208,7 @@ impl Worker {
     }
 
     fn mark_stream(&mut self, n: usize, writes: bool) {
-        if let Some((ready, _)) = self.stream_state.get_mut(n) {
-            *ready = true;
-        }
+        self.streams.ready(n);
         if writes {
             self.streams.writable(n);
         }
@@ -257,37 +253,14 @@ impl Worker {
         let Some(core) = &mut self.core else {
             return;
         };
-        for at in 0..self.stream_state.len() {
-            let Some((ready, input)) = self.stream_state.get_mut(at) else {
-                continue;
-            };
-            if !*ready {
-                continue;
-            }
-            let input = *input;
-            let Core {
-                engine,
-                outlets,
-                rules,
-                ..
-            } = core;
-            let after = self.streams.read(at, &mut |piece| {
-                let raw = Raw {
-                    input,
-                    bytes: piece.bytes,
-                    cut: piece.cut,
-                    from: Some(piece.from),
-                };
-                rules.receive(raw, now, engine, outlets);
-            });
-            *ready = after == streams::After::More;
-            if after == streams::After::Closed {
-                if let Some(fd) = self.streams.raw_fd(at) {
-                    // As in `forget`.
-                    let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
-                }
-                self.streams.close(at);
-            }
+        let mut inlet = Inlet {
+            core,
+            registry: self.poll.registry(),
+            now,
+        };
+        self.streams.round(now.mono, &mut inlet);
+        if let Some(text) = self.streams.note(now.mono) {
+            self.say(Severity::NOTICE, "CONNECTION", &text, now);
         }
     }
 
@@ -455,6 +428,7 @@ fn figures(
     streams: &Streams,
     readers: usize,
 ) -> Value {
+    let fate = |fate| streams.tally().get(fate);
     let errors: u64 = sources.iter().map(|s| s.errors()).sum();
     let overrun: u64 = sources.iter().map(|s| s.overrun()).sum();
     json!({
@@ -463,7 +437,11 @@ fn figures(
         "errors": errors,
         "overrun": overrun,
         "connections": streams.open(),
-        "connections_refused": streams.refused(),
+        "connections_refused": fate(Fate::Refused),
+        "connections_crowded": fate(Fate::Crowded),
+        "connections_replaced": fate(Fate::Replaced),
+        "connections_no_handshake": fate(Fate::NoHandshake),
+        "connections_no_message": fate(Fate::NoMessage),
         "connections_broken": streams.broken(),
         "skipped_bytes": streams.skipped(),
         "readers": readers,

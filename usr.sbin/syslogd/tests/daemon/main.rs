@@ -2,6 +2,7 @@
 //! The program itself, as it is installed: what is sent to it is in its rings, files and other
 //! hosts, or counted as lost. Nothing here needs root; what would says that it is skipped.
 
+mod crowd;
 mod inputs;
 mod keep;
 mod outputs;

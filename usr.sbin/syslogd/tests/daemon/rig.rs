@@ -18,6 +18,7 @@ use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
+use syslogd::engine::Input;
 
 /// Nothing takes so long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -173,7 +174,7 @@ impl Rig {
 
     /// How many messages it has received by an input, by its place in `Input::NAMES`.
     pub fn received(&self, input: usize) -> u64 {
-        self.stats()["engine"]["received"][input]
+        self.stats()["engine"]["received"][Input::NAMES[input]]
             .as_u64()
             .expect("a number")
     }

@@ -5,24 +5,31 @@ use super::CLIENT;
 use super::Reader;
 use super::STREAM;
 use super::Worker;
+use super::inlet::Inlet;
 use super::token;
 use crate::io::control;
 use crate::io::control::Client;
 use crate::io::session::Session;
-use crate::io::streams;
+use crate::io::streams::New;
 use crate::privsep::wire::Input;
 use liblog::Clocks;
 use liblog::Severity;
 use socket2::SockRef;
+use socket2::TcpKeepalive;
 use std::io;
 use std::io::ErrorKind;
 use std::io::Write;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// Connections that are accepted in a round.
 const ACCEPTS: usize = 64;
+/// A sender that said nothing for so long is asked whether it is there,
+const IDLE: Duration = Duration::from_secs(60);
+/// and again after so long, as often as the system does.
+const AGAIN: Duration = Duration::from_secs(20);
 
 impl Worker {
     pub(super) fn accept(&mut self, now: Clocks) {
@@ -41,7 +48,7 @@ impl Worker {
                         let fits = socket.set_nonblocking(true);
                         let taken = fits.and_then(|()| match input {
                             Input::Control => self.take_reader(UnixStream::from(socket)),
-                            _ => self.take_stream(input, socket, from.as_socket()),
+                            _ => self.take_stream(input, socket, from.as_socket(), now),
                         });
                         if let Err(e) = taken {
                             self.say(Severity::NOTICE, "CONNECTION", &e.to_string(), now);
@@ -67,8 +74,9 @@ impl Worker {
         input: Input,
         socket: socket2::Socket,
         from: Option<std::net::SocketAddr>,
+        now: Clocks,
     ) -> io::Result<()> {
-        let Some(core) = &self.core else {
+        let Some(core) = &mut self.core else {
             return Ok(());
         };
         let from = from.ok_or(ErrorKind::InvalidInput)?;
@@ -77,29 +85,34 @@ impl Worker {
                 "{from}: not among those who may send"
             )));
         }
-        // A sender that is gone without a word gives its place free some time.
-        socket.set_keepalive(true)?;
+        // A sender that is gone without a word gives its place free after some minutes.
+        let alive = TcpKeepalive::new().with_time(IDLE).with_interval(AGAIN);
+        socket.set_tcp_keepalive(&alive)?;
         let socket = TcpStream::from(socket);
         let session = match (input, &core.server) {
             (Input::Tls, Some(config)) => Session::server(socket, config)?,
             (Input::Tls, None) => return Err(io::Error::other("TLS is not set up")),
             _ => Session::plain(socket),
         };
-        let Some(at) = self.streams.add(session, from, core.rules.message) else {
-            return Err(io::Error::other(format!(
-                "{from}: more than {} connections",
-                streams::MOST
-            )));
+        let message = core.rules.message;
+        let mut inlet = Inlet {
+            core,
+            registry: self.poll.registry(),
+            now,
         };
-        if self.stream_state.len() <= at {
-            self.stream_state.resize(at + 1, (false, input));
-        }
-        if let Some(state) = self.stream_state.get_mut(at) {
-            *state = (true, input);
-        }
+        let new = New {
+            session,
+            from,
+            input,
+            message,
+        };
+        // One that is refused is counted, and told with others.
+        let Some(at) = self.streams.add(new, now.mono, &mut inlet) else {
+            return Ok(());
+        };
         let fd = self.streams.raw_fd(at).unwrap_or(-1);
-        self.watch(fd, token(STREAM, at))
-            .inspect_err(|_| self.streams.close(at))
+        let watched = inlet.watch(fd, token(STREAM, at));
+        watched.inspect_err(|_| self.streams.close(at, &mut inlet))
     }
 
     fn take_reader(&mut self, socket: UnixStream) -> io::Result<()> {
