@@ -138,14 +138,15 @@ class Process:
         return ticks / TICK, fine / 1e9
 
     def memory(self):
-        """Bytes now: proportional share, resident, private; the peak of resident; and what was asked for,
-        touched or not."""
-        sums = {"Pss": 0, "Rss": 0, "Private": 0, "VmHWM": 0, "VmData": 0}
+        """Bytes now: proportional share, and that without the code; resident, private; the peak of resident;
+        and what was asked for, touched or not."""
+        sums = {"Pss": 0, "Data": 0, "Rss": 0, "Private": 0, "VmHWM": 0, "VmData": 0}
         for pid in self.pids():
             with open(f"/proc/{pid}/smaps_rollup") as f:
                 for line in f:
                     key, _, rest = line.partition(":")
                     key = "Private" if key.startswith("Private") else key
+                    key = "Data" if key in ("Pss_Anon", "Pss_Shmem") else key
                     if key in sums:
                         sums[key] += int(rest.split()[0]) * 1024
             with open(f"/proc/{pid}/status") as f:
