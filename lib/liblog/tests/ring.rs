@@ -11,6 +11,8 @@ use liblog::ring::Bad;
 use liblog::ring::Cursor;
 use liblog::ring::HEADER;
 use liblog::ring::MIN_SIZE;
+use liblog::ring::NotResized;
+use liblog::ring::Resizable;
 use liblog::ring::Ring;
 use liblog::ring::Step;
 use liblog::ring::TooSmall;
@@ -181,6 +183,7 @@ enum Op {
     Seek(usize, u64),
     Clear,
     Move(usize),
+    Resize(usize),
     Recover,
     /// The last push is torn: what was written up to here, in this direction.
     Crash(Entry, prop::sample::Index, bool),
@@ -214,6 +217,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0..4usize, 0..300u64).prop_map(|(a, b)| Op::Seek(a, b)),
         1 => Just(Op::Clear),
         2 => (MIN_SIZE..12_000).prop_map(Op::Move),
+        3 => (MIN_SIZE - 2..12_000).prop_map(Op::Resize),
         2 => Just(Op::Recover),
         2 => (entry(4000), any::<prop::sample::Index>(), any::<bool>())
             .prop_map(|(e, at, up)| Op::Crash(e, at, up)),
@@ -270,6 +274,13 @@ proptest! {
                     let (moved, lost) = ring.moved(vec![0x5a; size]).unwrap();
                     prop_assert_eq!(lost, model.resize(size));
                     ring = moved;
+                }
+                Op::Resize(size) if size < MIN_SIZE => {
+                    prop_assert_eq!(ring.resize(size), Err(NotResized::TooSmall));
+                }
+                Op::Resize(size) => {
+                    prop_assert_eq!(ring.resize(size), Ok(model.resize(size)));
+                    prop_assert_eq!(ring.region().capacity(), size);
                 }
                 Op::Recover => {
                     ring.finish();
@@ -373,6 +384,58 @@ proptest! {
             }
         }
     }
+}
+
+/// Memory that the system has no more of.
+struct Scarce(Vec<u8>);
+
+impl AsRef<[u8]> for Scarce {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsMut<[u8]> for Scarce {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl Resizable for Scarce {
+    fn reserve(&mut self, _: usize) -> Result<(), NotResized> {
+        Err(NotResized::NoMemory)
+    }
+
+    fn set_size(&mut self, _: usize) {
+        panic!("it was not reserved");
+    }
+}
+
+#[test]
+fn without_memory_a_ring_stays_as_it_is() {
+    let mut ring = Ring::format(Scarce(vec![0; 5000]), 1).unwrap();
+    let msg = Msg {
+        pri: Pri::DEFAULT,
+        sent: None,
+        host: b"",
+        app: b"",
+        procid: b"",
+        msgid: b"",
+        sd: b"",
+        text: &[b'x'; 200],
+    };
+    for _ in 0..50 {
+        ring.push(&msg, Clocks::default());
+    }
+    let (before, stats) = (ring.region().0.clone(), ring.stats());
+    for size in [MIN_SIZE, 100_000] {
+        assert_eq!(ring.resize(size), Err(NotResized::NoMemory));
+        assert_eq!((&ring.region().0, ring.stats()), (&before, stats));
+    }
+    // Nor is there so much of it.
+    let mut ring = Ring::format(before, 1).unwrap();
+    assert_eq!(ring.resize(isize::MAX as usize), Err(NotResized::NoMemory));
+    assert_eq!(ring.region().len(), 5000);
 }
 
 #[test]

@@ -138,8 +138,14 @@ fn run(
         3 => ring.clear(),
         4 => {
             let size = MIN_SIZE + deeds.word()? % 5000;
+            let before = ring.stats().dropped;
+            if deed & 8 != 0 {
+                let lost = ring.resize(size).expect("large enough");
+                assert_eq!(ring.stats().dropped - before, lost);
+                return Some(());
+            }
             let (moved, lost) = ring.moved(vec![0xee; size]).expect("large enough");
-            assert_eq!(moved.stats().dropped - ring.stats().dropped, lost);
+            assert_eq!(moved.stats().dropped - before, lost);
             *ring = moved;
         }
         5 => {

@@ -7,6 +7,7 @@
 
 mod layout;
 mod recover;
+mod resize;
 mod types;
 
 use layout::Fit;
@@ -19,10 +20,12 @@ pub use layout::HEADER;
 pub use types::Bad;
 pub use types::Cursor;
 pub use types::MIN_SIZE;
+pub use types::NotResized;
 pub use types::Pushed;
 pub use types::Record;
 pub use types::Recovered;
 pub use types::Region;
+pub use types::Resizable;
 pub use types::Stats;
 pub use types::Step;
 pub use types::TooSmall;
@@ -424,6 +427,18 @@ mod tests {
             assert_eq!(ring.next(), 91);
             let (moved, _) = ring.moved(vec![0; 5000]).unwrap();
             assert_eq!(moved.next(), 91);
+            for _ in 0..1 + noise.below(20) {
+                let at = HEADER + noise.below(6000 - HEADER);
+                ring.region[at] = noise.below(256) as u8;
+            }
+            for size in [4500 + noise.below(1000), 5000] {
+                ring.resize(size).unwrap();
+                (0..10).for_each(|_| push(&mut ring, noise.below(400)));
+                let stats = ring.stats();
+                assert!(stats.used <= stats.total);
+                assert_eq!(stats.pushed, stats.dropped + stats.records);
+            }
+            assert_eq!(ring.next(), 111);
         }
     }
 }

@@ -26,6 +26,55 @@ impl fmt::Display for TooSmall {
 
 impl std::error::Error for TooSmall {}
 
+/// A region whose size can change while it is in use.
+pub trait Resizable: Region {
+    /// Makes sure that it can have so many bytes, as `set_size` will give it; nothing changes.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    fn reserve(&mut self, size: usize) -> Result<(), NotResized>;
+
+    /// Gives it a size for which `reserve` was called. The first bytes stay, new ones are 0, and
+    /// those that it has no more are given back.
+    fn set_size(&mut self, size: usize);
+}
+
+impl Resizable for Vec<u8> {
+    fn reserve(&mut self, size: usize) -> Result<(), NotResized> {
+        let more = size.saturating_sub(self.len());
+        self.try_reserve_exact(more)
+            .map_err(|_| NotResized::NoMemory)
+    }
+
+    fn set_size(&mut self, size: usize) {
+        self.resize(size, 0);
+        self.shrink_to_fit();
+    }
+}
+
+/// Why a ring has still the size that it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotResized {
+    /// No ring has so few bytes.
+    TooSmall,
+    /// The system has no memory for it.
+    NoMemory,
+    /// Its region is one whose size does not change.
+    Fixed,
+}
+
+impl fmt::Display for NotResized {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotResized::TooSmall => TooSmall.fmt(f),
+            NotResized::NoMemory => f.write_str("the system has no memory for that"),
+            NotResized::Fixed => f.write_str("a ring whose size does not change"),
+        }
+    }
+}
+
+impl std::error::Error for NotResized {}
+
 /// Why there is no ring in a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bad {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Where a ring is: in memory, in a mapped file, or in one behind a reader's place.
 
+use liblog::ring::NotResized;
 use liblog::ring::Recovered;
+use liblog::ring::Resizable;
 use liblog::ring::Ring;
 use liblog::ring::TooSmall;
 use libsys::map::Mapped;
@@ -14,7 +16,7 @@ pub const PLACE: usize = 64;
 #[derive(Debug)]
 pub enum Memory {
     /// Plain memory.
-    Plain(Box<[u8]>),
+    Plain(Vec<u8>),
     /// A mapped file.
     Mapped(Mapped),
     /// A mapped file with a reader's place before the ring.
@@ -25,7 +27,7 @@ impl Memory {
     /// Plain memory of that size; no page of it is there before it is written to.
     #[must_use]
     pub fn plain(size: usize) -> Memory {
-        Memory::Plain(vec![0; size].into_boxed_slice())
+        Memory::Plain(vec![0; size])
     }
 
     /// Begins to write a mapped file to the storage, or does so.
@@ -57,6 +59,21 @@ impl AsMut<[u8]> for Memory {
             Memory::Plain(bytes) => bytes,
             Memory::Mapped(map) => map.as_mut(),
             Memory::Placed(map) => map.as_mut().get_mut(PLACE..).unwrap_or_default(),
+        }
+    }
+}
+
+impl Resizable for Memory {
+    fn reserve(&mut self, size: usize) -> Result<(), NotResized> {
+        match self {
+            Memory::Plain(bytes) => Resizable::reserve(bytes, size),
+            Memory::Mapped(_) | Memory::Placed(_) => Err(NotResized::Fixed),
+        }
+    }
+
+    fn set_size(&mut self, size: usize) {
+        if let Memory::Plain(bytes) = self {
+            bytes.set_size(size);
         }
     }
 }

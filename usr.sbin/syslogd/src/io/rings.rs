@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The rings: made, recovered, carried over to a new configuration, and resized.
 
+#[cfg(test)]
+mod tests;
+
 use crate::conf::Conf;
 use crate::conf::Keep;
+use crate::conf::RingSpec;
 use crate::io::control::may;
 use crate::io::region::Memory;
 use crate::io::region::recover_or_format;
@@ -13,6 +17,7 @@ use liblog::proto::Code;
 use liblog::proto::Reply;
 use liblog::proto::RingInfo;
 use liblog::ring::MIN_SIZE;
+use liblog::ring::NotResized;
 use liblog::ring::Ring;
 use libsys::map::Mapped;
 use libsys::peer::Peer;
@@ -70,6 +75,13 @@ fn map(file: &File, len: u64) -> io::Result<Memory> {
     Ok(Memory::Mapped(Mapped::new(file, len)?))
 }
 
+/// The bytes of a ring.
+fn size(spec: &RingSpec) -> usize {
+    usize::try_from(spec.size)
+        .unwrap_or(usize::MAX)
+        .max(MIN_SIZE)
+}
+
 fn too_small(name: &str) -> String {
     format!("ring {name}: smaller than {MIN_SIZE} bytes")
 }
@@ -113,16 +125,27 @@ impl Rings {
         let mut old: Vec<Slot> = old.map(|old| old.slots).unwrap_or_default();
         let mut readers = access.readers.into_iter();
         let mut slots = Vec::with_capacity(conf.rings.len());
-        for (index, spec) in conf.rings.iter().enumerate() {
-            let readers = readers.next().flatten();
-            let known = old
+        let mut known = Vec::with_capacity(conf.rings.len());
+        for spec in &conf.rings {
+            let at = old
                 .iter()
                 .position(|slot| slot.name == spec.name && slot.keep == spec.keep);
-            let known = known.map(|at| old.swap_remove(at).ring);
+            let mut ring = at.map(|at| old.swap_remove(at).ring);
+            // Memory is given back before more is taken: never is there more than there may be.
+            if let Some(ring) = &mut ring
+                && spec.keep == Keep::None
+                && size(spec) < ring.region().as_ref().len()
+            {
+                // If it is larger still, that is seen below.
+                let _ = ring.resize(size(spec));
+            }
+            known.push(ring);
+        }
+        drop(old);
+        for (index, (spec, known)) in conf.rings.iter().zip(known).enumerate() {
+            let readers = readers.next().flatten();
             let file = files.iter().find(|kept| kept.index == index);
-            let size = usize::try_from(spec.size)
-                .unwrap_or(usize::MAX)
-                .max(MIN_SIZE);
+            let size = size(spec);
             let fresh = |boot: &mut u64| Ring::format(Memory::plain(size), another(boot));
             let ring = match (known, file) {
                 // It is in use, and its file is the right one.
@@ -138,7 +161,13 @@ impl Rings {
                     .and_then(|memory| ring.moved(memory).ok())
                     .map_or(Ok(ring), |(moved, _)| Ok(moved)),
                 (Some(ring), None) if ring.stats().total == size as u64 => Ok(ring),
-                (Some(ring), None) => ring.moved(Memory::plain(size)).map(|(moved, _)| moved),
+                (Some(mut ring), None) => {
+                    if let Err(e) = ring.resize(size) {
+                        let is = ring.stats().total;
+                        notes.push(format!("ring {}: it stays at {is} bytes: {e}", spec.name));
+                    }
+                    Ok(ring)
+                }
                 (None, Some(file)) => match kept(&spec.name, file, another(&mut boot), notes) {
                     Ok(ring) => Ok(ring),
                     Err(e) => {
@@ -282,26 +311,26 @@ impl Rings {
             ));
         }
         let wanted = usize::try_from(size).unwrap_or(usize::MAX);
-        if wanted < MIN_SIZE {
-            return Err(Reply::error(
-                Code::TooSmall,
-                format!("a ring has {MIN_SIZE} bytes at least"),
-            ));
-        }
         let budget = self.budget;
         if others.saturating_add(size) > budget {
+            let most = budget.saturating_sub(others);
+            let free = most.saturating_sub(slot.ring.stats().total);
             return Err(Reply::error(
                 Code::OverBudget,
-                format!("all rings together may have {budget} bytes"),
+                format!(
+                    "all rings together may have {budget} bytes, of which {free} are free: \
+                     ring {} may have {most}",
+                    slot.name
+                ),
             ));
         }
-        match slot.ring.moved(Memory::plain(wanted)) {
-            Ok((ring, lost)) => {
-                slot.ring = ring;
-                Ok(lost)
-            }
-            Err(e) => Err(Reply::error(Code::TooSmall, e)),
-        }
+        slot.ring.resize(wanted).map_err(|e| {
+            let code = match e {
+                NotResized::TooSmall => Code::TooSmall,
+                NotResized::NoMemory | NotResized::Fixed => Code::Failed,
+            };
+            Reply::error(code, e)
+        })
     }
 
     /// Removes all records of one; how many.

@@ -5,6 +5,7 @@ use crate::rig::PATIENCE;
 use crate::rig::Rig;
 use crate::rig::records;
 use crate::rig::wait_for;
+use liblog::proto::Code;
 use liblog::proto::Line;
 use liblog::proto::Reply;
 use liblog::proto::parse_line;
@@ -101,6 +102,16 @@ fn sizes_change_while_it_runs() {
     let left = rig.read("all");
     assert!(left.len() < before);
     assert_eq!(left.last().expect("some").text, "size 1999");
+    let done = rig.ask("{\"op\":\"resize\",\"ring\":\"all\",\"size\":262145}");
+    let Line::Reply(Reply::Error { error, code }) = &done[0] else {
+        panic!("{done:?}");
+    };
+    assert_eq!(*code, Code::OverBudget);
+    assert_eq!(
+        error,
+        "all rings together may have 262144 bytes, of which 253952 are free: ring all may have \
+         262144"
+    );
     for request in [
         "{\"op\":\"resize\",\"ring\":\"all\",\"size\":1048576}",
         "{\"op\":\"resize\",\"ring\":\"all\",\"size\":10}",
