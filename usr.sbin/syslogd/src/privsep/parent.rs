@@ -405,7 +405,11 @@ fn account(name: Option<&str>) -> io::Result<(u32, u32)> {
     let names = name.map_or(USERS.to_vec(), |name| vec![name]);
     let mut last = io::Error::other("no user for the worker");
     for name in names {
-        match libsys::confine::account(name) {
+        let found = match numbers(name) {
+            Some((uid, gid)) => Ok(libsys::confine::Account { uid, gid }),
+            None => libsys::confine::account(name),
+        };
+        match found {
             Ok(account) if account.uid == 0 => last = io::Error::other("the worker is not root"),
             Ok(account) => return Ok((account.uid, account.gid)),
             Err(e) => last = e,
@@ -414,6 +418,29 @@ fn account(name: Option<&str>) -> io::Result<(u32, u32)> {
     Err(last)
 }
 
+/// `UID:GID`, for systems without a table of users.
+fn numbers(name: &str) -> Option<(u32, u32)> {
+    let (uid, gid) = name.split_once(':')?;
+    Some((uid.parse().ok()?, gid.parse().ok()?))
+}
+
 fn outputs_file(path: &Path) -> io::Result<OwnedFd> {
     Ok(crate::privsep::files::open_log(path)?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_by_number_are_never_root() {
+        assert_eq!(account(Some("65534:65533")).unwrap(), (65_534, 65_533));
+        for name in ["0:0", "0:5", "root"] {
+            let e = account(Some(name)).expect_err("not root");
+            assert_eq!(e.to_string(), "the worker is not root");
+        }
+        for name in ["65534:", ":1", "1:-1", "1:2:3", "no-such-user-here"] {
+            account(Some(name)).expect_err(name);
+        }
+    }
 }
