@@ -3,6 +3,7 @@
 //! hosts, or counted as lost. Nothing here needs root; what would says that it is skipped.
 
 mod crowd;
+mod full;
 mod inputs;
 mod keep;
 mod outputs;

@@ -28,6 +28,8 @@ pub struct Rig {
     pub dir: tempfile::TempDir,
     child: Child,
     arguments: Vec<String>,
+    /// What it is started by, if not as it is.
+    by: Vec<String>,
 }
 
 /// Waits until something is so.
@@ -56,14 +58,21 @@ impl Rig {
     }
 
     pub fn at(dir: tempfile::TempDir, conf: &str, arguments: &[&str]) -> Rig {
+        Rig::by(&[], dir, conf, arguments)
+    }
+
+    /// Started by a command that becomes it.
+    pub fn by(by: &[&str], dir: tempfile::TempDir, conf: &str, arguments: &[&str]) -> Rig {
         // The worker, another user, gets to it by descriptors only.
         let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
+        let by: Vec<String> = by.iter().map(|a| (*a).to_owned()).collect();
         write_conf(dir.path(), conf);
-        let child = start(dir.path(), &arguments);
+        let child = start(&by, dir.path(), &arguments);
         let rig = Rig {
             dir,
             child,
             arguments,
+            by,
         };
         rig.wait_until_it_answers();
         rig
@@ -115,7 +124,7 @@ impl Rig {
     }
 
     pub fn start_again(&mut self) {
-        self.child = start(self.dir.path(), &self.arguments);
+        self.child = start(&self.by, self.dir.path(), &self.arguments);
         self.wait_until_it_answers();
     }
 
@@ -217,9 +226,14 @@ fn write_conf(dir: &Path, conf: &str) {
     std::fs::write(dir.join("conf"), conf).expect("written");
 }
 
-fn start(dir: &Path, arguments: &[String]) -> Child {
+fn start(by: &[String], dir: &Path, arguments: &[String]) -> Child {
     let at = |name: &str| dir.join(name).to_str().expect("a name").to_owned();
-    Command::new(env!("CARGO_BIN_EXE_syslogd"))
+    let mut words = by
+        .iter()
+        .map(String::as_str)
+        .chain([env!("CARGO_BIN_EXE_syslogd")]);
+    Command::new(words.next().expect("a program"))
+        .args(words)
         .args(["-d", "-f", &at("conf"), "-p", &at("log"), "-S", &at("ctl")])
         .args(["-k", "", "--hostname", "router", "--pidfile", &at("pid")])
         .args(arguments)
