@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 
 const USAGE: &str =
     "usage: logblast [-n COUNT] [-s SOURCES] [-l BYTES] [-r RATE] [-t SECONDS] [-p PRI]
-                [-a APP] [-5] [-w] unix:PATH|udp:ADDRESS:PORT
+                [-a APP] [-g MESSAGES] [-5] [-w] unix:PATH|udp:ADDRESS:PORT
   -n  messages in all (100000)       -s  sources that share them, each a socket (1)
   -l  bytes of a message (120)       -r  messages a second, 0: as fast as they are taken (0)
   -t  give up after so long (60)     -p  priority (13)
   -a  program's name, a number is appended (blast)
+  -g  messages that a send hands over (1); more than 1: UDP on Linux, and equal lengths
   -5  RFC 5424                       -w  wait for a receiver that is away, and try again";
 
 #[derive(Clone)]
@@ -29,6 +30,7 @@ struct Plan {
     seconds: u64,
     pri: u8,
     app: String,
+    together: u64,
     ietf: bool,
     wait: bool,
     to: String,
@@ -50,7 +52,8 @@ enum Door {
 }
 
 impl Door {
-    fn open(to: &str) -> io::Result<Door> {
+    /// `size`: of the messages, if several are sent at once.
+    fn open(to: &str, size: Option<usize>) -> io::Result<Door> {
         let wrong = || io::Error::new(io::ErrorKind::InvalidInput, USAGE);
         match to.split_once(':').ok_or_else(wrong)? {
             ("unix", path) => {
@@ -68,6 +71,9 @@ impl Door {
                 };
                 let socket = UdpSocket::bind(local)?;
                 socket.connect(address)?;
+                if let Some(size) = size {
+                    segment(&socket, size)?;
+                }
                 Ok(Door::Udp(socket))
             }
             _ => Err(wrong()),
@@ -82,9 +88,24 @@ impl Door {
     }
 }
 
+/// What is written to it becomes packets of `size` bytes: one system call for many, so that a sender
+/// can offer more than a receiver on another core takes.
+#[cfg(target_os = "linux")]
+fn segment(socket: &UdpSocket, size: usize) -> io::Result<()> {
+    use nix::sys::socket::setsockopt;
+    use nix::sys::socket::sockopt::UdpGsoSegment;
+    let size = i32::try_from(size).map_err(io::Error::other)?;
+    Ok(setsockopt(socket, UdpGsoSegment, &size)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn segment(_: &UdpSocket, _: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Message `n` of `source`, filled up to the length that is wanted.
 fn message(plan: &Plan, source: u64, n: u64, into: &mut String) {
-    into.clear();
+    let start = into.len();
     let (pri, app) = (plan.pri, &plan.app);
     // Writing to a String cannot fail.
     let _ = if plan.ietf {
@@ -96,8 +117,8 @@ fn message(plan: &Plan, source: u64, n: u64, into: &mut String) {
         write!(into, "<{pri}>Nov 29 01:02:03 {app}{source}[77]: ")
     };
     let _ = write!(into, "source={source} seq={n:010} ");
-    while into.len() < plan.length {
-        into.push(char::from(b'a' + (into.len() % 26) as u8));
+    while into.len() - start < plan.length {
+        into.push(char::from(b'a' + ((into.len() - start) % 26) as u8));
     }
 }
 
@@ -108,7 +129,9 @@ fn source(plan: &Plan, number: u64, count: u64, start: Instant) -> Done {
     let mut door = None;
     let mut text = String::with_capacity(plan.length + 128);
     let every = plan.rate.checked_div(plan.sources).filter(|r| *r > 0);
-    for n in 0..count {
+    let size = (plan.together > 1).then_some(plan.length);
+    let mut n = 0;
+    while n < count {
         if let Some(rate) = every {
             let due = start + Duration::from_nanos(n.saturating_mul(1_000_000_000) / rate);
             let wait = due.saturating_duration_since(Instant::now());
@@ -116,7 +139,9 @@ fn source(plan: &Plan, number: u64, count: u64, start: Instant) -> Done {
                 std::thread::sleep(wait);
             }
         }
-        message(plan, number, n, &mut text);
+        text.clear();
+        let share = plan.together.min(count - n);
+        (n..n + share).for_each(|n| message(plan, number, n, &mut text));
         loop {
             if Instant::now() >= end {
                 done.failed += count - n;
@@ -124,7 +149,7 @@ fn source(plan: &Plan, number: u64, count: u64, start: Instant) -> Done {
             }
             let result = match &door {
                 Some(open) => Door::send(open, text.as_bytes()).map(drop),
-                None => match Door::open(&plan.to) {
+                None => match Door::open(&plan.to, size) {
                     Ok(open) => {
                         door = Some(open);
                         continue;
@@ -134,7 +159,7 @@ fn source(plan: &Plan, number: u64, count: u64, start: Instant) -> Done {
             };
             match result {
                 Ok(()) => {
-                    done.sent += 1;
+                    done.sent += share;
                     break;
                 }
                 // Timed out or full: the same again.
@@ -149,11 +174,12 @@ fn source(plan: &Plan, number: u64, count: u64, start: Instant) -> Done {
                     std::thread::sleep(Duration::from_millis(2));
                 }
                 Err(_) => {
-                    done.failed += 1;
+                    done.failed += share;
                     break;
                 }
             }
         }
+        n += share;
     }
     done
 }
@@ -167,6 +193,7 @@ fn plan() -> Option<Plan> {
         seconds: 60,
         pri: 13,
         app: "blast".into(),
+        together: 1,
         ietf: false,
         wait: false,
         to: String::new(),
@@ -182,6 +209,7 @@ fn plan() -> Option<Plan> {
             "-r" => plan.rate = words.next()?.parse().ok()?,
             "-t" => plan.seconds = words.next()?.parse().ok()?,
             "-p" => plan.pri = words.next()?.parse().ok()?,
+            "-g" => plan.together = words.next()?.parse().ok()?,
             "-a" => plan.app = words.next()?,
             _ if plan.to.is_empty() && !word.starts_with('-') => plan.to = word,
             _ => return None,
@@ -190,7 +218,9 @@ fn plan() -> Option<Plan> {
     let bounded = plan.count <= 100_000_000
         && (1..=256).contains(&plan.sources)
         && plan.length <= 65_000
-        && plan.seconds <= 3600;
+        && plan.seconds <= 3600
+        // What one send can hold.
+        && (plan.together == 1 || (plan.to.starts_with("udp:") && (2..=64).contains(&plan.together) && (100..=1000).contains(&plan.length)));
     (bounded && !plan.to.is_empty()).then_some(plan)
 }
 
@@ -199,7 +229,7 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    if let (false, Err(e)) = (plan.wait, Door::open(&plan.to)) {
+    if let (false, Err(e)) = (plan.wait, Door::open(&plan.to, None)) {
         eprintln!("logblast: {}: {e}", plan.to);
         return ExitCode::FAILURE;
     }
