@@ -38,6 +38,8 @@ pub struct Core {
     pub rules: Rules,
     /// How often rings with `keep=boot` are synced, and when the next time.
     sync: (u64, u64),
+    /// Datagrams of the network that were read since somebody asked.
+    datagrams: u64,
 }
 
 fn nanos(time: std::time::Duration) -> u64 {
@@ -59,11 +61,8 @@ impl Core {
         let sync = nanos(conf.settings.sync).max(1_000_000_000);
         let tls = gathered.sources.iter().any(|s| s.input() == Input::Tls);
         let server = gathered.server(tls);
-        let mut rules = Rules {
-            allowed: std::mem::take(&mut gathered.setup.allowed),
-            message: gathered.message(),
-            ..Rules::default()
-        };
+        let allowed = std::mem::take(&mut gathered.setup.allowed);
+        let mut rules = Rules::new(allowed, gathered.message());
         let access = gathered.access();
         let boot = gathered.setup.boot;
         let (engine, rings, outputs) = match old {
@@ -111,6 +110,7 @@ impl Core {
             server,
             rules,
             sync: (sync, now.mono.saturating_add(sync)),
+            datagrams: 0,
         };
         for note in gathered.notes {
             core.say(Severity::WARNING, b"CONFIG", &note, now);
@@ -136,6 +136,7 @@ impl Core {
             outlets,
             sources,
             rules,
+            datagrams,
             ..
         } = self;
         for source in sources {
@@ -144,6 +145,7 @@ impl Core {
             }
             let input = source.input();
             source.read(batch, &mut |packet| {
+                *datagrams += u64::from(input == Input::Udp);
                 let raw = Raw {
                     input,
                     bytes: packet.bytes,
@@ -153,6 +155,11 @@ impl Core {
                 rules.receive(raw, now, engine, outlets);
             });
         }
+    }
+
+    /// How many datagrams of the network were read since this was asked last.
+    pub fn datagrams(&mut self) -> u64 {
+        std::mem::take(&mut self.datagrams)
     }
 
     /// Does what is due.

@@ -15,6 +15,8 @@ use liblog::parse::Flaws;
 use liblog::parse::From;
 use liblog::parse::parse;
 use std::io::Write;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 
 /// A message as it came.
@@ -41,6 +43,41 @@ pub struct Rules {
     pub denied: u64,
     /// Messages that were cut.
     pub cut: u64,
+    /// The one that was heard last.
+    peer: Peer,
+}
+
+/// A sender's address in text: most messages come from the same one as the one before.
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    ip: IpAddr,
+    /// Of any address it takes less.
+    text: [u8; 64],
+    len: usize,
+}
+
+impl Default for Peer {
+    fn default() -> Peer {
+        Peer {
+            ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            text: [0; 64],
+            len: 0,
+        }
+    }
+}
+
+impl Peer {
+    fn of(&mut self, ip: IpAddr) -> &[u8] {
+        if self.len == 0 || self.ip != ip {
+            let mut room = &mut self.text[..];
+            // It fits.
+            let _ = write!(room, "{}", ip.to_canonical());
+            let left = room.len();
+            self.len = self.text.len() - left;
+            self.ip = ip;
+        }
+        self.text.get(..self.len).unwrap_or_default()
+    }
 }
 
 /// The kernel's messages without a priority.
@@ -60,6 +97,16 @@ const fn way(input: Input) -> Way {
 }
 
 impl Rules {
+    /// Nothing has come yet.
+    #[must_use]
+    pub fn new(allowed: Vec<Allowed>, message: usize) -> Rules {
+        Rules {
+            allowed,
+            message,
+            ..Rules::default()
+        }
+    }
+
     /// Whether that one may send. Who may over TLS is decided by certificates.
     #[must_use]
     pub fn may(&self, input: Input, from: SocketAddr) -> bool {
@@ -74,18 +121,9 @@ impl Rules {
             self.denied += 1;
             return;
         }
-        // The address in text; 64 bytes hold any.
-        let mut text = [0u8; 64];
         let host = match raw.from {
             None => &[][..],
-            Some(from) => {
-                let mut room = &mut text[..];
-                // It fits.
-                let _ = write!(room, "{}", from.ip().to_canonical());
-                let left = room.len();
-                let used = text.len() - left;
-                text.get(..used).unwrap_or_default()
-            }
+            Some(from) => self.peer.of(from.ip()),
         };
         let way = way(raw.input);
         let kernel = way == Way::Kernel;

@@ -7,6 +7,7 @@
 mod accept;
 mod configure;
 mod inlet;
+mod pace;
 
 use crate::io::control;
 use crate::io::control::Client;
@@ -17,6 +18,7 @@ use crate::io::store::Desk;
 use crate::io::streams::Fate;
 use crate::io::streams::Streams;
 use crate::privsep::wire::Ear;
+use crate::privsep::wire::Input;
 use crate::privsep::wire::Want;
 use inlet::Inlet;
 use liblog::Clocks;
@@ -30,6 +32,7 @@ use mio::Interest;
 use mio::Poll;
 use mio::Token;
 use mio::unix::SourceFd;
+use pace::Pace;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::VecDeque;
@@ -79,6 +82,7 @@ pub struct Worker {
     streams: Streams,
     readers: Vec<Option<Reader>>,
     random: u64,
+    pace: Pace,
     /// Some output is to be served again at once.
     more: bool,
     parent_gone: bool,
@@ -114,6 +118,7 @@ impl Worker {
             streams: Streams::default(),
             readers: Vec::new(),
             random: clock::mono() | 1,
+            pace: Pace::default(),
             more: false,
             parent_gone: false,
         })
@@ -134,7 +139,7 @@ impl Worker {
                 other => other?,
             }
             let now = clocks();
-            let mut parent = false;
+            let (mut parent, mut others) = (false, false);
             for event in &events {
                 let at = event.token().0;
                 let n = at & ((1 << KIND) - 1);
@@ -142,6 +147,7 @@ impl Worker {
                     event.is_readable() || event.is_read_closed() || event.is_error(),
                     event.is_writable() || event.is_write_closed() || event.is_error(),
                 );
+                others |= at >> KIND != SOURCE || !self.is_udp(n);
                 match at >> KIND {
                     PARENT => parent = true,
                     SOURCE => self.mark_source(n),
@@ -155,6 +161,7 @@ impl Worker {
             }
             self.round(now);
             self.tell();
+            self.breathe(now, others);
         }
         self.end();
         Ok(())
@@ -173,6 +180,15 @@ impl Worker {
         Duration::from_nanos(next.saturating_sub(now)).min(LONGEST)
     }
 
+    /// Lets datagrams come together, if nobody waits for anything else.
+    fn breathe(&mut self, now: Clocks, others: bool) {
+        let taken = self.core.as_mut().map_or(0, Core::datagrams);
+        let breath = self.pace.breath(now.mono, taken, others);
+        if let Some(breath) = breath.filter(|_| self.timeout(now.mono) > Duration::ZERO) {
+            std::thread::sleep(breath);
+        }
+    }
+
     fn random(&mut self) -> u64 {
         // xorshift: it is for spreading, not for secrets.
         let mut x = self.random;
@@ -187,6 +203,11 @@ impl Worker {
         if let Some(source) = self.core.as_mut().and_then(|core| core.sources.get_mut(n)) {
             source.ready = true;
         }
+    }
+
+    fn is_udp(&self, n: usize) -> bool {
+        let source = self.core.as_ref().and_then(|core| core.sources.get(n));
+        source.is_some_and(|source| source.input() == Input::Udp)
     }
 
     fn mark_output(&mut self, n: usize, reads: bool, writes: bool, now: Clocks) {
