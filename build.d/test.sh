@@ -46,7 +46,7 @@ rw_suite_fuzz()
 	rw_fuzz_crate modules/if_l2tp header packet ioctl
 	rw_fuzz_crate modules/iipf packet ioctl
 	rw_fuzz_crate lib/libiipf ruleset
-	rw_fuzz_crate lib/liblog parse ring frame request
+	rw_fuzz_crate lib/liblog parse ring packed frame request
 	rw_fuzz_crate usr.sbin/syslogd conf
 }
 

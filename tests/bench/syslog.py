@@ -20,10 +20,10 @@ UDP_PORT = 5514
 BLAST = 120
 
 
-def ours(folder, size):
+def ours(folder, size, more=""):
     conf = os.path.join(folder, "syslog.conf")
     with open(conf, "w") as f:
-        f.write(f"*.*\tring:all:{size}\n")
+        f.write(f"*.*\tring:all:{size}{more}\n")
     # Looking for the user that a package would have made brings half of systemd into the process.
     return lab.syslogd_argv(conf, "-u", "nobody", *lab.listen_args(udp=UDP_PORT))
 
@@ -77,6 +77,7 @@ class Daemon:
                 os.unlink(path)
         argv = {
             "ours": lambda: ours(folder, size),
+            "ours-pack": lambda: ours(folder, size, ":pack=lz4"),
             "rsyslog": lambda: rsyslog(folder, size, False),
             "rsyslog-null": lambda: rsyslog(folder, size, True),
             "rsyslog-keep": lambda: rsyslog_keep(folder, size),
@@ -89,11 +90,11 @@ class Daemon:
     def answers(self):
         if not self.process.alive() or not os.path.exists(lab.LOG):
             return False
-        return self.kind != "ours" or lab.ctl_ready()
+        return not self.kind.startswith("ours") or lab.ctl_ready()
 
     def received(self):
         """How many it has kept or dropped since it started; None where it cannot say."""
-        if self.kind == "ours":
+        if self.kind.startswith("ours"):
             return lab.pushed("all")
         if self.kind == "rsyslog":
             try:
@@ -104,7 +105,7 @@ class Daemon:
         return None
 
     def follower(self):
-        if self.kind == "ours":
+        if self.kind.startswith("ours"):
             return [lab.binary("syslogctl"), *lab.ctl_args(), "read", "-f", "-n", "0", "all"]
         if self.kind == "busybox":
             return ["sh", lab.PEER, "logread", "-f"]
@@ -221,12 +222,12 @@ def measure(kind, size, args, folder):
             return {"memory": {"idle": idle, "full": daemon.process.memory()}}
         row["unix1"] = flood(daemon, args, f"unix:{lab.LOG}", 1, args.cores[1])
         row["unix8"] = flood(daemon, args, f"unix:{lab.LOG}", 8, args.cores[1])
-        if kind in ("ours", "rsyslog"):
+        if kind in ("ours", "ours-pack", "rsyslog"):
             row["udp"] = flood(daemon, args, f"udp:127.0.0.1:{UDP_PORT}", 1, args.cores[1])
             # More than it can take: what comes through is what it takes.
             row["udpfull"] = flood(daemon, args, f"udp:127.0.0.1:{UDP_PORT}", 1, args.cores[1], together=32)
         row["memory"] = {"idle": idle, "full": daemon.process.memory()}
-        if kind == "ours":
+        if kind.startswith("ours"):
             row["budget"] = lab.budget("all")
             if row["budget"]["used"] > size:
                 raise lab.Wrong(f"over budget: {row['budget']}")
@@ -256,7 +257,7 @@ def table(results, sizes):
 
     heads = ["", "ring", "unix k/s", "us cpu", "8 src k/s", "us cpu", "udp k/s", "us cpu", "lost %",
              "full k/s", "us cpu", "lost %",
-             "PSS KB", "of it data", "RSS KB", "follow ms", "p99"]
+             "kept", "PSS KB", "of it data", "RSS KB", "follow ms", "p99"]
     lines = [heads]
     for (kind, size), rows in results.items():
         share = [None, None]
@@ -271,6 +272,7 @@ def table(results, sizes):
             cell(share[0], ".1f"),
             cell(median(rows, "udpfull", "rate"), ".0f", 1e3), cell(median(rows, "udpfull", "cpu_us"), ".2f"),
             cell(share[1], ".1f"),
+            cell(median(rows, "budget", "records"), ".0f"),
             cell(median(rows, "memory", "full", "Pss"), ".0f", 1024),
             cell(median(rows, "memory", "full", "Data"), ".0f", 1024),
             cell(median(rows, "memory", "full", "Rss"), ".0f", 1024),
@@ -312,7 +314,7 @@ def main():
     parser.add_argument("--probes", type=int, default=200, help="messages that a follower is timed by")
     parser.add_argument("--sizes", default="1,16", help="MB of a ring, by commas")
     parser.add_argument("--cores", default="0,1", help="of the daemon, of the sender")
-    parser.add_argument("-v", "--variants", default="ours rsyslog rsyslog-null rsyslog-keep busybox")
+    parser.add_argument("-v", "--variants", default="ours ours-pack rsyslog rsyslog-null rsyslog-keep busybox")
     parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="to FILE, or instead of the table")
     args = parser.parse_args()
     args.cores = [int(core) for core in args.cores.split(",")]

@@ -280,7 +280,7 @@ def pushed(ring):
 
 def budget(ring):
     state = rings()[ring]
-    return {"used": state["used"], "size": state["size"]}
+    return {"used": state["used"], "size": state["size"], "records": state["records"]}
 
 
 def ctl_args():

@@ -125,12 +125,12 @@ def accounts(ring, sent, before=0):
 
 
 def burst(s):
-    """A million messages of eight sources into two small rings: none is missing, in or out."""
-    s.start("*.*\tring:all:2M\nuser.*\tring:user:64K\n")
+    """A million messages of eight sources into small rings: none is missing, in or out."""
+    s.start("*.*\tring:all:2M\nuser.*\tring:user:64K\n*.*\tring:packed:512K:pack=lz4\n")
     sent = blast(f"unix:{LOG}", 1_000_000, "-s", 8)
     same(sent["sent"], 1_000_000, "taken by the socket")
     check(until(20, lambda: lab.rings()["all"]["pushed"] >= 1_000_000), "not all came in")
-    for ring in ("all", "user"):
+    for ring in ("all", "user", "packed"):
         found = numbers(lab.text(r) for r in accounts(ring, 1_000_000))
         for source in range(8):
             own = [n for who, n in found if who == source]

@@ -33,3 +33,20 @@ pub struct Msg<'a> {
     /// The message; no new-line at its end.
     pub text: &'a [u8],
 }
+
+impl<'a> Msg<'a> {
+    /// One that has nothing but a priority and a text.
+    #[must_use]
+    pub const fn bare(pri: Pri, text: &'a [u8]) -> Self {
+        Msg {
+            pri,
+            sent: None,
+            host: b"",
+            app: b"",
+            procid: b"",
+            msgid: b"",
+            sd: b"",
+            text,
+        }
+    }
+}

@@ -12,6 +12,7 @@ const REPLAY: Replay<'_> = Replay {
     targets: &[
         ("parse", targets::parse, 40_000),
         ("ring", targets::ring, 4_000),
+        ("packed", targets::packed, 300),
         ("frame", targets::frame, 20_000),
         ("request", targets::request, 10_000),
     ],
@@ -84,6 +85,27 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         "request" => LINES
             .map(|(name, line)| named((name, line.as_bytes().to_vec())))
             .to_vec(),
+        "packed" => [
+            // Records 4 to 5, as they are and compressed to a literal; numbers that are none.
+            (
+                "stored",
+                [vec![1, 3, 0, 200, 0, 120], many(0, 120)].concat(),
+            ),
+            (
+                "literal",
+                [vec![1, 3, 0, 14, 1, 15, 0xe0], many(7, 14)].concat(),
+            ),
+            (
+                "backwards",
+                vec![9, 0, 0, 0, 0, 1, 5, 0, 255, 255, 255, 1, 2, 3, 4],
+            ),
+            (
+                "overlong",
+                [vec![1, 9, 255, 255, 1, 8], many(0xff, 8)].concat(),
+            ),
+        ]
+        .map(named)
+        .to_vec(),
         _ => [
             ("push", [many(0, 1), many(20, 60)].concat()),
             (
@@ -175,6 +197,11 @@ fn mutated_packets() {
 #[test]
 fn mutated_deeds() {
     REPLAY.mutations_pass("ring");
+}
+
+#[test]
+fn mutated_blocks() {
+    REPLAY.mutations_pass("packed");
 }
 
 #[test]

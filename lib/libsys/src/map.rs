@@ -40,11 +40,20 @@ impl Mapped {
     /// # Errors
     /// The file is shorter than that; as mmap(2).
     pub fn new(file: &File, len: usize) -> io::Result<Mapped> {
-        if file.metadata()?.len() < len as u64 {
+        Mapped::part(file, 0, len)
+    }
+
+    /// Maps `len` bytes from `at` on, under the same condition; its parts are apart by whole pages.
+    ///
+    /// # Errors
+    /// As [`Mapped::new`].
+    pub fn part(file: &File, at: u64, len: usize) -> io::Result<Mapped> {
+        let end = at.checked_add(len as u64);
+        if end.is_none_or(|end| file.metadata().map_or(true, |is| is.len() < end)) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let mut options = MmapOptions::new();
-        options.len(len);
+        options.offset(at).len(len);
         // SAFETY: the file is as long as that (seen above), and by this function's contract no
         // other process changes its bytes or its length while it is mapped.
         let map = unsafe { options.map_mut(file) }?;

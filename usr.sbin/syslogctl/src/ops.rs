@@ -57,7 +57,7 @@ pub fn rings(o: &Options) -> Result<(), Trouble> {
         return pretty(&reply);
     }
     let heads = [
-        "RING", "SIZE", "USED", "RECORDS", "FIRST", "NEXT", "PUSHED", "DROPPED", "KEEP",
+        "RING", "SIZE", "USED", "RECORDS", "FIRST", "NEXT", "PUSHED", "DROPPED", "KEEP", "PACK",
     ];
     let mut lines = vec![line(&heads)];
     for ring in rings {
@@ -71,9 +71,10 @@ pub fn rings(o: &Options) -> Result<(), Trouble> {
             ring.pushed.to_string(),
             ring.dropped.to_string(),
             ring.keep.clone(),
+            ring.pack.clone(),
         ]);
     }
-    print(&table(&lines, &[0, 8]))
+    print(&table(&lines, &[0, 8, 9]))
 }
 
 /// `stats`.

@@ -154,6 +154,7 @@ fn info(name: &str, ring: &Ring<Vec<u8>>) -> RingInfo {
         cleared: stats.cleared,
         cut: stats.cut,
         keep: String::new(),
+        pack: String::new(),
     }
 }
 

@@ -37,7 +37,7 @@ use syslogd::privsep::wire::ToWorker;
 
 const CONF: &str = "set throttle 50/s\nset sources 8\n\
     remap !dhcpd daemon.info -> .debug\n\
-    *.* ring:all:64k\n*.err ring:err:8k\nauth.* ring:auth:8k\n\
+    *.* ring:all:64k\n*.* ring:packed:256k:pack=lz4\n*.err ring:err:8k\nauth.* ring:auth:8k\n\
     *.* /var/log/all\n*.notice @@127.0.0.1:1\n\
     :msg, ereregex, \"num*ber [0-9]\"\n*.* ring:numbers:8k\n";
 
@@ -188,7 +188,7 @@ fn datagrams() {
     assert_eq!(info.count_total, 0, "{info:?}");
     let stats = core.engine.stats();
     assert_eq!(stats.received[..3], [6012, 0, 6000]);
-    for at in 0..4 {
+    for at in 0..5 {
         let (name, ring) = core.outlets.rings.get(at).expect("a ring");
         assert!(ring.stats().dropped > 0, "{name} has wrapped");
     }

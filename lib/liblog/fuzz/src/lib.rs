@@ -3,11 +3,13 @@
 //! becomes a message, a ring gives only what was put in, a stream is the same however it is cut.
 
 mod frame;
+mod packed;
 mod parse;
 mod request;
 mod ring;
 
 pub use frame::frame;
+pub use packed::packed;
 pub use parse::parse;
 pub use request::request;
 pub use ring::ring;

@@ -153,6 +153,9 @@ pub struct RingInfo {
     /// How long it is kept: `""`, `restart` or `boot`.
     #[serde(default)]
     pub keep: String,
+    /// How its old records are compressed: `""` or `lz4`.
+    #[serde(default)]
+    pub pack: String,
 }
 
 /// A record, in an answer. Times are nanoseconds. What a message does not have is empty.

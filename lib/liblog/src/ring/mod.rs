@@ -6,6 +6,8 @@
 //! start, and the bytes at the end stay unused for this round.
 
 mod layout;
+mod log;
+mod pack;
 mod recover;
 mod resize;
 mod types;
@@ -17,6 +19,9 @@ use crate::msg::Clocks;
 use crate::msg::Msg;
 
 pub use layout::HEADER;
+pub use log::Log;
+pub use pack::MIN_PACKED;
+pub use pack::Split;
 pub use types::Bad;
 pub use types::Cursor;
 pub use types::MIN_SIZE;
@@ -130,28 +135,33 @@ impl<R: Region> Ring<R> {
 
     /// Sees to it that `size` bytes at the tail are free, and says how many records went.
     fn make_room(&mut self, size: u64) -> u64 {
-        let area = self.area().len() as u64;
         let before = self.state.dropped;
-        loop {
-            let state = &mut self.state;
-            if state.count == 0 {
-                (state.head, state.tail, state.end) = (0, 0, 0);
-                break;
-            }
-            if state.end > 0 {
-                if state.head - state.tail >= size {
-                    break;
-                }
-            } else if area - state.tail >= size {
-                break;
-            } else if state.head >= size {
-                state.end = state.tail;
-                state.tail = 0;
-                break;
-            }
+        while !self.has_room(size) {
             self.drop_oldest();
         }
         self.state.dropped - before
+    }
+
+    /// Whether `size` bytes are free, and the tail is where.
+    fn has_room(&mut self, size: u64) -> bool {
+        let area = self.area().len() as u64;
+        let state = &mut self.state;
+        if state.count == 0 {
+            (state.head, state.tail, state.end) = (0, 0, 0);
+            return true;
+        }
+        if state.end > 0 {
+            return state.head - state.tail >= size;
+        }
+        if area - state.tail >= size {
+            return true;
+        }
+        let wraps = state.head >= size;
+        if wraps {
+            state.end = state.tail;
+            state.tail = 0;
+        }
+        wraps
     }
 
     fn drop_oldest(&mut self) {

@@ -30,6 +30,7 @@ pub(super) struct RingDraft {
     pub name: String,
     pub size: Option<u64>,
     pub keep: Option<Keep>,
+    pub pack: Option<bool>,
     pub group: Option<String>,
     pub mode: Option<u32>,
 }
@@ -40,7 +41,7 @@ const LARGEST: u64 = 1 << 40;
 const MOST_USERS: usize = 64;
 const LONGEST: usize = 1023;
 
-const RING: &str = "ring:NAME:SIZE[:keep=boot|restart|none][:group=G][:mode=0640]";
+const RING: &str = "ring:NAME:SIZE[:keep=boot|restart|none][:pack=lz4|none][:group=G][:mode=0640]";
 
 /// Reads an action up to the line's end, which has no comment any more. The second of the result is
 /// a warning.
@@ -196,6 +197,9 @@ fn ring_option(draft: &mut RingDraft, pair: (&str, &str)) -> Result<(), &'static
         ("keep", "restart") => draft.keep = Some(Keep::Restart),
         ("keep", "boot") => draft.keep = Some(Keep::Boot),
         ("keep", _) => return Err("keep is boot, restart or none"),
+        ("pack", "none") => draft.pack = Some(false),
+        ("pack", "lz4") => draft.pack = Some(true),
+        ("pack", _) => return Err("pack is lz4 or none"),
         ("group", name) => {
             let fine = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
             if name.is_empty() || name.len() > 64 || !name.bytes().all(fine) {

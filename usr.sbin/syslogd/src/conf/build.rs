@@ -30,6 +30,7 @@ use crate::conf::types::Settings;
 use crate::conf::types::Target;
 use crate::conf::types::Tls;
 use crate::conf::types::What;
+use liblog::ring::MIN_PACKED;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
@@ -337,6 +338,7 @@ impl<F: Files> Builder<'_, F> {
         let mut differs = Vec::new();
         merge_one(&mut ring.size, draft.size, "size", &mut differs);
         merge_one(&mut ring.keep, draft.keep, "keep", &mut differs);
+        merge_one(&mut ring.pack, draft.pack, "pack", &mut differs);
         merge_one(&mut ring.group, draft.group, "group", &mut differs);
         merge_one(&mut ring.mode, draft.mode, "mode", &mut differs);
         let hint = format!("the first is in {before}");
@@ -354,10 +356,21 @@ impl<F: Files> Builder<'_, F> {
                 let hint = format!("ring:{}:64k in one of its lines", draft.name);
                 self.error(place.clone(), what, hint);
             }
+            let size = draft.size.unwrap_or(0);
+            let pack = draft.pack.unwrap_or(false);
+            if pack && size > 0 && size < MIN_PACKED as u64 {
+                let what = format!("ring {} is too small for pack=lz4", draft.name);
+                self.error(
+                    place.clone(),
+                    what,
+                    format!("at least {}k", MIN_PACKED >> 10),
+                );
+            }
             rings.push(RingSpec {
                 name: draft.name,
-                size: draft.size.unwrap_or(0),
+                size,
                 keep: draft.keep.unwrap_or(Keep::None),
+                pack,
                 group: draft.group,
                 mode: draft.mode,
                 place,

@@ -302,6 +302,8 @@ pub struct RingSpec {
     pub size: u64,
     /// How long it lives.
     pub keep: Keep,
+    /// Its old records are compressed.
+    pub pack: bool,
     /// The group that may read it, besides root; `None`: that of the control socket.
     pub group: Option<String>,
     /// The permissions of its file, and of its readers.

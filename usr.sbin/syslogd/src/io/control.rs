@@ -16,7 +16,7 @@ use liblog::proto::VERSION;
 use liblog::proto::parse_request;
 use liblog::proto::write_record;
 use liblog::ring::Cursor;
-use liblog::ring::Ring;
+use liblog::ring::Log;
 use liblog::ring::Step;
 use liblog::time::Zone;
 use libsys::peer::Peer;
@@ -45,7 +45,7 @@ pub trait Store {
     /// There is none, or it is not for this peer.
     fn find(&self, name: &str, peer: &Peer) -> Result<usize, Reply>;
     /// A ring, by what `find` gave, and its name.
-    fn ring(&self, at: usize) -> Option<(&str, &Ring<Memory>)>;
+    fn ring(&mut self, at: usize) -> Option<(&str, &mut Log<Memory>)>;
     /// Does what is asked; `None` for what takes no answer.
     fn answer(&mut self, request: Request, peer: &Peer) -> Reply;
 }
@@ -272,7 +272,7 @@ impl Client {
         }
     }
 
-    fn begin(&mut self, read: &ReadRequest, store: &dyn Store) -> Result<(), Reply> {
+    fn begin(&mut self, read: &ReadRequest, store: &mut dyn Store) -> Result<(), Reply> {
         let at = store.find(&read.ring, &self.peer)?;
         let filter = Filter::new(&read.filter)?;
         let Some((name, ring)) = store.ring(at) else {
@@ -330,7 +330,7 @@ impl Client {
         let _ = self.write();
     }
 
-    fn go_on(&mut self, store: &dyn Store, zone: &Zone) -> Going {
+    fn go_on(&mut self, store: &mut dyn Store, zone: &Zone) -> Going {
         let Some(reading) = &mut self.reading else {
             return Going::Ended;
         };

@@ -16,9 +16,12 @@ use liblog::Msg;
 use liblog::proto::Code;
 use liblog::proto::Reply;
 use liblog::proto::RingInfo;
+use liblog::ring::Log;
 use liblog::ring::MIN_SIZE;
 use liblog::ring::NotResized;
 use liblog::ring::Ring;
+use liblog::ring::Split;
+use liblog::ring::TooSmall;
 use libsys::map::Mapped;
 use libsys::peer::Peer;
 use std::fs::File;
@@ -27,7 +30,7 @@ use std::io;
 /// A ring, and what the configuration says of it.
 struct Slot {
     name: String,
-    ring: Ring<Memory>,
+    ring: Log<Memory>,
     keep: Keep,
     readers: Option<Group>,
 }
@@ -70,9 +73,25 @@ pub struct Access {
     pub owner: u32,
 }
 
-fn map(file: &File, len: u64) -> io::Result<Memory> {
+/// A file of that length in memory; of a packed ring, the newest records and the blocks.
+fn map(file: &File, len: u64, pack: bool) -> io::Result<(Memory, Option<Memory>)> {
     let len = usize::try_from(len).map_err(io::Error::other)?;
-    Ok(Memory::Mapped(Mapped::new(file, len)?))
+    let Some(split) = Split::of(len).filter(|_| pack) else {
+        return Ok((Memory::Mapped(Mapped::new(file, len)?), None));
+    };
+    let hot = Mapped::part(file, 0, split.hot)?;
+    let cold = Mapped::part(file, split.hot as u64, split.cold)?;
+    Ok((Memory::Mapped(hot), Some(Memory::Mapped(cold))))
+}
+
+/// An empty ring in plain memory.
+fn fresh(spec: &RingSpec, boot: u64) -> Result<Log<Memory>, TooSmall> {
+    let ring = |size| Ring::format(Memory::plain(size), boot);
+    let size = size(spec);
+    match Split::of(size).filter(|_| spec.pack) {
+        Some(split) => Ok(Log::packed(ring(split.hot)?, ring(split.cold)?)),
+        None => ring(size).map(Log::plain),
+    }
 }
 
 /// The bytes of a ring.
@@ -87,21 +106,36 @@ fn too_small(name: &str) -> String {
 }
 
 /// The ring in a file of a ring that is kept, moved if its size changed.
-fn kept(name: &str, kept: &Kept, boot: u64, notes: &mut Vec<String>) -> io::Result<Ring<Memory>> {
+fn kept(
+    spec: &RingSpec,
+    kept: &Kept,
+    boot: u64,
+    notes: &mut Vec<String>,
+) -> io::Result<Log<Memory>> {
+    let name = &spec.name;
     let wrong = |_| io::Error::other(too_small(name));
-    let memory = map(&kept.file, kept.len)?;
-    let (ring, found) = recover_or_format(memory, boot).map_err(wrong)?;
+    let (hot, cold) = map(&kept.file, kept.len, spec.pack)?;
+    let (hot, found) = recover_or_format(hot, boot).map_err(wrong)?;
+    let mut ring = match cold {
+        Some(cold) => {
+            let (cold, _) = recover_or_format(cold, hot.boot()).map_err(wrong)?;
+            Log::packed(hot, cold)
+        }
+        None => Log::plain(hot),
+    };
     if let Some(found) = found {
         let how = if found.clean { "" } else { " after a crash" };
         notes.push(format!(
             "ring {name}: {} messages kept{how}, {} lost",
-            found.records, found.lost
+            ring.stats().records,
+            found.lost
         ));
     }
     let Some((file, len)) = &kept.new else {
         return Ok(ring);
     };
-    let (ring, lost) = ring.moved(map(file, *len)?).map_err(wrong)?;
+    let (hot, cold) = map(file, *len, spec.pack)?;
+    let (ring, lost) = ring.moved(hot, cold).map_err(wrong)?;
     if lost > 0 {
         notes.push(format!(
             "ring {name}: {lost} messages had no room in its new size"
@@ -131,10 +165,15 @@ impl Rings {
                 .iter()
                 .position(|slot| slot.name == spec.name && slot.keep == spec.keep);
             let mut ring = at.map(|at| old.swap_remove(at).ring);
+            if ring.as_ref().is_some_and(|r| r.is_packed() != spec.pack) {
+                ring = None;
+                let name = &spec.name;
+                notes.push(format!("ring {name}: it begins anew: another pack="));
+            }
             // Memory is given back before more is taken: never is there more than there may be.
             if let Some(ring) = &mut ring
                 && spec.keep == Keep::None
-                && size(spec) < ring.region().as_ref().len()
+                && (size(spec) as u64) < ring.stats().total
             {
                 // If it is larger still, that is seen below.
                 let _ = ring.resize(size(spec));
@@ -146,19 +185,18 @@ impl Rings {
             let readers = readers.next().flatten();
             let file = files.iter().find(|kept| kept.index == index);
             let size = size(spec);
-            let fresh = |boot: &mut u64| Ring::format(Memory::plain(size), another(boot));
             let ring = match (known, file) {
                 // It is in use, and its file is the right one.
                 (Some(ring), Some(Kept { new: None, .. })) => Ok(ring),
                 (
-                    Some(ring),
+                    Some(mut ring),
                     Some(Kept {
                         new: Some((file, len)),
                         ..
                     }),
-                ) => map(file, *len)
+                ) => map(file, *len, spec.pack)
                     .ok()
-                    .and_then(|memory| ring.moved(memory).ok())
+                    .and_then(|(hot, cold)| ring.moved(hot, cold).ok())
                     .map_or(Ok(ring), |(moved, _)| Ok(moved)),
                 (Some(ring), None) if ring.stats().total == size as u64 => Ok(ring),
                 (Some(mut ring), None) => {
@@ -168,14 +206,14 @@ impl Rings {
                     }
                     Ok(ring)
                 }
-                (None, Some(file)) => match kept(&spec.name, file, another(&mut boot), notes) {
+                (None, Some(file)) => match kept(spec, file, another(&mut boot), notes) {
                     Ok(ring) => Ok(ring),
                     Err(e) => {
                         notes.push(format!("ring {}: {e}; it is not kept", spec.name));
-                        fresh(&mut boot)
+                        fresh(spec, another(&mut boot))
                     }
                 },
-                (None, None) => fresh(&mut boot),
+                (None, None) => fresh(spec, another(&mut boot)),
             };
             match ring {
                 Ok(ring) => slots.push(Slot {
@@ -209,9 +247,9 @@ impl Rings {
 
     /// One of them, with its name.
     #[must_use]
-    pub fn get(&self, at: usize) -> Option<(&str, &Ring<Memory>)> {
-        let slot = self.slots.get(at)?;
-        Some((&slot.name, &slot.ring))
+    pub fn get(&mut self, at: usize) -> Option<(&str, &mut Log<Memory>)> {
+        let slot = self.slots.get_mut(at)?;
+        Some((&slot.name, &mut slot.ring))
     }
 
     /// The user who started syslogd.
@@ -284,6 +322,7 @@ impl Rings {
                     Keep::Boot => "boot",
                 }
                 .to_owned(),
+                pack: if slot.ring.is_packed() { "lz4" } else { "" }.to_owned(),
             }
         })
         .collect()
@@ -351,7 +390,9 @@ impl Rings {
                 slot.ring.finish();
             }
             if slot.keep == Keep::Boot {
-                result = result.and(slot.ring.region().sync(end));
+                for region in slot.ring.regions() {
+                    result = result.and(region.sync(end));
+                }
             }
         }
         result

@@ -18,7 +18,7 @@ use liblog::parse::Flaws;
 use liblog::proto::Code;
 use liblog::proto::Reply;
 use liblog::proto::Request;
-use liblog::ring::Ring;
+use liblog::ring::Log;
 use liblog::time::Zone;
 use libsys::peer::Peer;
 use serde_json::Value;
@@ -112,7 +112,7 @@ impl control::Store for Desk<'_> {
         self.outlets.rings.find(name, peer)
     }
 
-    fn ring(&self, at: usize) -> Option<(&str, &Ring<Memory>)> {
+    fn ring(&mut self, at: usize) -> Option<(&str, &mut Log<Memory>)> {
         self.outlets.rings.get(at)
     }
 

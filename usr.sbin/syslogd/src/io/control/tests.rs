@@ -7,9 +7,10 @@ use liblog::Msg;
 use liblog::Pri;
 use liblog::proto::Line;
 use liblog::proto::parse_line;
+use liblog::ring::Ring;
 
 struct One {
-    ring: Ring<Memory>,
+    ring: Log<Memory>,
 }
 
 impl Store for One {
@@ -20,8 +21,8 @@ impl Store for One {
         }
     }
 
-    fn ring(&self, at: usize) -> Option<(&str, &Ring<Memory>)> {
-        (at == 0).then_some(("r", &self.ring))
+    fn ring(&mut self, at: usize) -> Option<(&str, &mut Log<Memory>)> {
+        (at == 0).then_some(("r", &mut self.ring))
     }
 
     fn answer(&mut self, _request: Request, _peer: &Peer) -> Reply {
@@ -35,21 +36,13 @@ impl Store for One {
 impl One {
     fn new(size: usize) -> One {
         One {
-            ring: Ring::format(Memory::plain(size), 5).expect("a ring"),
+            ring: Log::plain(Ring::format(Memory::plain(size), 5).expect("a ring")),
         }
     }
 
     fn push(&mut self, text: &[u8]) {
-        let msg = Msg {
-            pri: Pri::DEFAULT,
-            sent: None,
-            host: b"h",
-            app: b"a",
-            procid: b"",
-            msgid: b"",
-            sd: b"",
-            text,
-        };
+        let mut msg = Msg::bare(Pri::DEFAULT, text);
+        (msg.host, msg.app) = (b"h", b"a");
         self.ring.push(&msg, Clocks::default());
     }
 }
