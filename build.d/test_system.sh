@@ -93,6 +93,12 @@ RW_NAT_MORE='t_filter:table_prefix t_filter:npf_nat t_filter:punch_udp t_filter:
  t_nat_forward:nptv6 t_nat_tcp:simultaneous_open t_nat_tcp:window t_nat_tcp:rst_exact
  t_nat_tcp:connections t_nat_tcp:stream t_iipf:difference t_iipf:trace'
 
+# syslogd, with its worker, sockets, files and signals those of that kernel: name, guest, the cases.
+RW_SYSLOG_KERNELS='
+syslog+vm-netbsd   vm_netbsd   syslog/t_syslog_guest.sh
+syslog+vm-freebsd  vm_freebsd  syslog/t_syslog_guest.sh
+'
+
 # rw_nat_filters WORD...: the lists in place of their names, as kyua wants cases.
 rw_nat_filters()
 {
@@ -131,6 +137,14 @@ rw_test_kernels()
 		export RW_WHERE="$name" RW_NAT_DRIVER="$driver"
 		# shellcheck disable=SC2046,SC2086 # lists
 		rw_counted "kernels: $name" rw_test_system $(rw_nat_filters $cases)
+	done
+	printf '%s' "$RW_SYSLOG_KERNELS" | while read -r name guest cases; do
+		[ -n "$name" ] || continue
+		case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
+		# shellcheck disable=SC2031 # its own value is meant
+		export RW_WHERE="$name" SL_GUEST="$guest"
+		# shellcheck disable=SC2086 # a list
+		rw_counted "kernels: $name" rw_test_system $cases
 	done
 	case " ${*:-local} " in *" local "*) rw_counted "kernels: local" rw_test_local ;; esac
 }

@@ -4,7 +4,8 @@
 # Part of build.sh: our tools for NetBSD and FreeBSD, built here.  Needs common.sh and
 # setup.sh to be sourced first.
 #
-# rw_userland netbsd|freebsd: target/userland/OS/{ifconfig,iipfctl,kstat,syslogctl,syslogd}.  std is
+# rw_userland netbsd|freebsd [PROGRAM ...]: target/userland/OS/{ifconfig,iipfctl,kstat,syslogctl,syslogd},
+# and what else is named: a package's program of the same name, or logblast.  std is
 # built from source for the target; `zig cc' links it with the C library stubs that the ziglang wheel
 # carries, and compiles the C and assembly of ring, syslogd's TLS.
 
@@ -62,11 +63,18 @@ rw_userland()
 	rw_cargo=$(rw_rust cargo) && rw_rustc=$(rw_rust rustc) || exit 1
 	rw_dir=$RW_TARGET/userland/$1
 	rw_triple=x86_64-unknown-$1
+	rw_os=$1
+	shift
+	rw_bins="$RW_USERLAND_BINS $*"
+	set -- "$rw_os"
 	mkdir -p "$rw_dir"
-	rw_say "$RW_USERLAND_BINS for $1"
+	rw_say "$rw_bins for $1"
 	rw_userland_tools "$1" "$rw_dir"
 	rw_packages=
-	for rw_b in $RW_USERLAND_BINS; do rw_packages="$rw_packages -p $rw_b"; done
+	for rw_b in $rw_bins; do
+		case $rw_b in logblast) rw_package=bench ;; *) rw_package=$rw_b ;; esac
+		rw_packages="$rw_packages -p $rw_package --bin $rw_b"
+	done
 	rw_note "std and the tools for $rw_triple (some minutes the first time)"
 	rw_var=CARGO_TARGET_$(printf '%s' "$rw_triple" | tr 'a-z-' 'A-Z_')_LINKER
 	(
@@ -76,13 +84,13 @@ rw_userland()
 		export "CC_$rw_under=$rw_dir/cc" "AR_$rw_under=$rw_dir/ar"
 		# zig keeps what it makes of the C library's stubs.
 		export ZIG_GLOBAL_CACHE_DIR="$RW_CACHE/zig-cache"
-		# shellcheck disable=SC2086 # a list of -p NAME
+		# shellcheck disable=SC2086 # a list of -p NAME --bin NAME
 		RUSTC=$rw_rustc RUSTC_BOOTSTRAP=1 \
 		    CARGO_TARGET_DIR=$RW_TARGET/userland/cargo \
 		    "$rw_cargo" build --quiet --release \
 		    -Zbuild-std=std,panic_abort --target "$rw_triple" $rw_packages
 	) || rw_die "the tools do not build for $1"
-	for rw_b in $RW_USERLAND_BINS; do
+	for rw_b in $rw_bins; do
 		cp "$RW_TARGET/userland/cargo/$rw_triple/release/$rw_b" "$rw_dir/$rw_b"
 		rw_readelf=$(rw_tool llvm-readobj) || exit 1
 		"$rw_readelf" -h "$rw_dir/$rw_b" | grep -q 'Machine: EM_X86_64' ||

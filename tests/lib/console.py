@@ -55,6 +55,7 @@ class Console:
             self.text += data
 
     def run(self, command):
+        """The command's exit status, and what it said."""
         # The quotes keep the echo of what is typed from looking like the answer.
         line = f"echo rw''begin; {command}; echo rw''end:$?:\n"
         # A console's input queue is short: no faster than it echoes.
@@ -62,8 +63,7 @@ class Console:
             self.socket.sendall(line[at:at + 64].encode())
             time.sleep(0.01)
         found = self.until(rb"rwbegin\r*\n([\s\S]*?)rwend:(\d+):")
-        sys.stdout.write(found[1].replace(b"\r", b"").decode(errors="replace"))
-        return int(found[2])
+        return int(found[2]), found[1].replace(b"\r", b"").decode(errors="replace")
 
 
 def main(argv):
@@ -72,7 +72,9 @@ def main(argv):
     if verb == "wait":
         console.until(rb"(?:^|\n|\r)# $", again=b"\n")
         return 0
-    return console.run(argv[5])
+    status, text = console.run(argv[5])
+    sys.stdout.write(text)
+    return status
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::net::UdpSocket;
 use std::os::unix::net::UnixDatagram;
 use std::process::ExitCode;
@@ -13,13 +15,16 @@ use std::time::{Duration, Instant};
 
 const USAGE: &str =
     "usage: logblast [-n COUNT] [-s SOURCES] [-l BYTES] [-r RATE] [-t SECONDS] [-p PRI]
-                [-a APP] [-g MESSAGES] [-5] [-w] unix:PATH|udp:ADDRESS:PORT
+                [-a APP] [-g MESSAGES] [-5] [-w] unix:PATH|udp:ADDRESS:PORT|tcp:ADDRESS:PORT
   -n  messages in all (100000)       -s  sources that share them, each a socket (1)
   -l  bytes of a message (120)       -r  messages a second, 0: as fast as they are taken (0)
   -t  give up after so long (60)     -p  priority (13)
   -a  program's name, a number is appended (blast)
   -g  messages that a send hands over (1); more than 1: UDP on Linux, and equal lengths
   -5  RFC 5424                       -w  wait for a receiver that is away, and try again";
+
+/// ENOBUFS of the BSDs: a local socket is full. They do not wait there; syslog(3) tries again.
+const FULL: i32 = 55;
 
 #[derive(Clone)]
 struct Plan {
@@ -49,6 +54,7 @@ struct Done {
 enum Door {
     Unix(UnixDatagram),
     Udp(UdpSocket),
+    Tcp(TcpStream),
 }
 
 impl Door {
@@ -76,14 +82,21 @@ impl Door {
                 }
                 Ok(Door::Udp(socket))
             }
+            ("tcp", address) => {
+                let socket = TcpStream::connect(address)?;
+                // Part of a message may be gone by then, so this one is not made again.
+                socket.set_write_timeout(Some(Duration::from_secs(10)))?;
+                Ok(Door::Tcp(socket))
+            }
             _ => Err(wrong()),
         }
     }
 
-    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+    fn send(&self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Door::Unix(socket) => socket.send(bytes),
-            Door::Udp(socket) => socket.send(bytes),
+            Door::Unix(socket) => socket.send(bytes).map(drop),
+            Door::Udp(socket) => socket.send(bytes).map(drop),
+            Door::Tcp(socket) => (&*socket).write_all(bytes).map_err(io::Error::other),
         }
     }
 }
@@ -120,13 +133,16 @@ fn message(plan: &Plan, source: u64, n: u64, into: &mut String) {
     while into.len() - start < plan.length {
         into.push(char::from(b'a' + ((into.len() - start) % 26) as u8));
     }
+    if plan.to.starts_with("tcp:") {
+        into.push('\n');
+    }
 }
 
 /// A source's share: its numbers are 0 up to `count`.
 fn source(plan: &Plan, number: u64, count: u64, start: Instant) -> Done {
     let end = start + Duration::from_secs(plan.seconds);
     let mut done = Done::default();
-    let mut door = None;
+    let mut door: Option<Door> = None;
     let mut text = String::with_capacity(plan.length + 128);
     let every = plan.rate.checked_div(plan.sources).filter(|r| *r > 0);
     let size = (plan.together > 1).then_some(plan.length);
@@ -148,7 +164,7 @@ fn source(plan: &Plan, number: u64, count: u64, start: Instant) -> Done {
                 return done;
             }
             let result = match &door {
-                Some(open) => Door::send(open, text.as_bytes()).map(drop),
+                Some(open) => open.send(text.as_bytes()),
                 None => match Door::open(&plan.to, size) {
                     Ok(open) => {
                         door = Some(open);
@@ -168,6 +184,9 @@ fn source(plan: &Plan, number: u64, count: u64, start: Instant) -> Done {
                         e.kind(),
                         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
                     ) => {}
+                Err(e) if !cfg!(target_os = "linux") && e.raw_os_error() == Some(FULL) => {
+                    std::thread::sleep(Duration::from_micros(100));
+                }
                 Err(_) if plan.wait => {
                     door = None;
                     done.again += 1;
