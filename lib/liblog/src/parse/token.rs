@@ -16,7 +16,8 @@ pub enum Found<'a> {
     None,
 }
 
-/// Finds `<191>`.
+/// Finds `<191>`. With a zero before other digits it is none: `<00>` is the example that RFC 3164
+/// (4.3.3) has of one that cannot be read, and RFC 5424 (6.2.1) forbids it too.
 pub fn pri(packet: &[u8]) -> Found<'_> {
     let Some(rest) = packet.strip_prefix(b"<") else {
         return Found::None;
@@ -29,7 +30,7 @@ pub fn pri(packet: &[u8]) -> Found<'_> {
     let Some((number, [b'>', rest @ ..])) = rest.split_at_checked(digits) else {
         return Found::Bad;
     };
-    if !(1..=3).contains(&digits) {
+    if !(1..=3).contains(&digits) || digits > 1 && number.starts_with(b"0") {
         return Found::Bad;
     }
     let value = number
