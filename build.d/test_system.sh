@@ -133,7 +133,7 @@ rw_test_kernels()
 	printf '%s%s\n' "$RW_NAT_KERNELS" "$peer" | while read -r name driver cases; do
 		[ -n "$name" ] || continue
 		case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
-		# shellcheck disable=SC2031 # its own value is meant
+		# shellcheck disable=SC2030,SC2031 # its own value is meant
 		export RW_WHERE="$name" RW_NAT_DRIVER="$driver"
 		# shellcheck disable=SC2046,SC2086 # lists
 		rw_counted "kernels: $name" rw_test_system $(rw_nat_filters $cases)

@@ -144,4 +144,7 @@ def cases(path):
             if wrapped[:4] == [("mark", b"["), ("mark", b"]"), ("name", b"byte"), ("mark", b"(")]:
                 wrapped = parts(wrapped, 3)[0][0]
             valid = fields["valid"] == [("name", b"true")]
-            yield text(wrapped, known), valid, message(fields["value"], known) if valid else None
+            value = message(fields["value"], known) if valid else None
+            if valid and "Priority" not in (value or ()):
+                raise Unknown(fields["value"])
+            yield text(wrapped, known), valid, value

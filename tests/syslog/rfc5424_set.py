@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A published set of RFC 5424 messages, sent to us: SYSLOG_RFC5424_SET names a tree of go-syslog
-(influxdata's, or leodido's that goes on with it), whose rfc5424/machine_test.go has for each input what a
-parser is to make of it. Nothing of it is here: it is read where it lies."""
+"""Published sets of RFC 5424 messages, sent to us. SYSLOG_RFC5424_SET names source trees, by colons: of
+go-syslog (influxdata's), whose rfc5424/machine_test.go has for each input what a parser is to make of it; of
+syslog-ng, whose test_syslog_format.c says of structured data whether it is right. Nothing of them is here: they
+are read where they lie."""
 
 import datetime
 import json
@@ -12,11 +13,13 @@ import sys
 from collections import Counter
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from go_table import cases  # noqa: E402
+from go_table import cases, unquoted  # noqa: E402
 from syslog_scene import Skip, check, lab, main, same, say, until  # noqa: E402
 
 PORT = 5514
-TABLE = "rfc5424/machine_test.go"
+GO = "rfc5424/machine_test.go"
+NG = "modules/syslogformat/tests/test_syslog_format.c"
+NG_CALL = re.compile(rb'cr_assert(_not)?\(\s*_extract_sdata_into_message\(\s*("(?:[^"\\]|\\.)*")')
 FACILITIES = ("kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp security console clock "
               "local0 local1 local2 local3 local4 local5 local6 local7").split()
 SEVERITIES = "emerg alert crit err warning notice info debug".split()
@@ -38,6 +41,8 @@ DELIBERATE = {
                  "takes or refuses them, as one asks it to",
     "bad time": "6.2.3: there is no such time. Who sent it and what it says is kept, the time is that of arrival, "
                 "and it is counted (bad-time); that parser refuses the message",
+    "unquoted": "6.3: values have quotes. It is kept as text, and counted (bad-sd); syslog-ng takes it, since a "
+                "known sender writes so",
     "long": "6: a field is longer than it may be. It is kept whole, and counted (long); that parser refuses it",
 }
 
@@ -157,6 +162,8 @@ def verdict(packet, valid, value, flaws, record):
     if head and head[2] != b"1":
         whole = lab.text(record) == packet[packet.index(b">") + 1:].rstrip(b"\n") or words_kept(packet, record, flaws)
         return "version" if whole and flaws else f"another version: {record}"
+    if flaws == {"bad-sd"} and re.search(rb'=[^"]', packet) and words_kept(packet, record, flaws):
+        return "unquoted"
     if flaws:
         return f"counted as {flaws}: {record}"
     got, wanted = ours(record), theirs(value)
@@ -182,37 +189,63 @@ def made():
             yield b"<7>1 " + " ".join(words).encode(), True, {"Priority": 7, "Version": 1, name: field}
 
 
+def structured(path):
+    """What syslog-ng says of structured data, in a message of ours."""
+    with open(path, "rb") as f:
+        calls = NG_CALL.findall(f.read())
+    for refused, words in calls:
+        sd = unquoted(words)
+        value = None
+        if not refused:
+            value = {"Priority": 14, "Hostname": "h", "Appname": "a", "Message": b"m",
+                     "StructuredData": {name: dict(PARAM.findall(params)) for name, params in SD.findall(sd.decode())}}
+        yield b"<14>1 - h a - - " + sd + b" m", not refused, value
+
+
+def sets():
+    """What is to be sent, by what it is."""
+    trees = os.environ.get("SYSLOG_RFC5424_SET")
+    if not trees:
+        raise Skip("SYSLOG_RFC5424_SET names no tree of go-syslog or syslog-ng")
+    for tree in trees.split(":"):
+        if os.path.exists(os.path.join(tree, GO)):
+            table = list(cases(os.path.join(tree, GO)))
+            check(len(table) >= 100, f"only {len(table)} inputs were understood in {tree}/{GO}")
+            yield "go-syslog, as published", table
+            yield ("go-syslog, other versions as version 1",
+                   [as_version_1(*case) for case in table if other_version(case[0])])
+            yield "go-syslog, as its code makes them", list(made())
+        elif os.path.exists(os.path.join(tree, NG)):
+            table = list(structured(os.path.join(tree, NG)))
+            check(len(table) >= 20, f"only {len(table)} inputs were understood in {tree}/{NG}")
+            yield "syslog-ng, structured data", table
+        else:
+            raise Skip(f"neither {GO} nor {NG} in {tree} (SYSLOG_RFC5424_SET)")
+
+
 def rfc5424_set(s):
-    """Every input of the set, and each of another version once more with a 1 there."""
-    folder = os.environ.get("SYSLOG_RFC5424_SET")
-    if not folder:
-        raise Skip("SYSLOG_RFC5424_SET names no tree of go-syslog")
-    path = os.path.join(folder, TABLE)
-    if not os.path.exists(path):
-        raise Skip(f"no {TABLE} in {folder} (SYSLOG_RFC5424_SET)")
-    table = list(cases(path))
-    check(len(table) >= 100, f"only {len(table)} inputs were understood in {path}")
-    s.start("set repeats off\n*.* ring:all:4M\n", *lab.listen_args(udp=PORT))
+    """Every input; and each of another version once more with a 1 there."""
     found, wrong = {}, []
-    for name, inputs in (
-            ("as published", table),
-            ("of other versions, as version 1", [as_version_1(*case) for case in table if other_version(case[0])]),
-            ("as its code makes them", list(made()))):
+    for name, inputs in sets():
+        if s.daemon is None:
+            s.start("set repeats off\n*.* ring:all:4M\n", *lab.listen_args(udp=PORT))
         lab.ask("clear", ring="all")
         one = Set(s)
         for case in inputs:
             one.send(*case)
         found[name] = Counter()
         one.judge(found[name], wrong)
-        say(f"{name}: {len(inputs)} inputs: " + ", ".join(f"{n} {why}" for why, n in found[name].most_common()
-                                                          if why in ("equal", "kept", *DELIBERATE)))
+        good = ("equal", "kept", *DELIBERATE)
+        say(f"{name}: {len(inputs)} inputs: "
+            + ", ".join(f"{n} {why}" for why, n in found[name].most_common() if why in good))
+        check(found[name]["equal"] > 0 and found[name]["kept"] > 0, f"{name}: nothing was compared")
+        if name.endswith("version 1"):
+            same(found[name]["version"], 0, "inputs that still are of another version")
     for why in sorted({why for one in found.values() for why in one} & set(DELIBERATE)):
         say(f"deliberate: {why}: {DELIBERATE[why]}")
     for words in wrong:
         say(f"WRONG: {words}")
     same(len(wrong), 0, "inputs that are not as they should be")
-    check(found["as published"]["equal"] > 0 and found["as published"]["kept"] > 0, "nothing was compared")
-    same(found["of other versions, as version 1"]["version"], 0, "inputs that still are of another version")
 
 
 def other_version(packet):

@@ -19,7 +19,7 @@ for way in udp tcp octets; do
 	sl_case "to_syslog_ng_$way" "syslog-ng receives by $way" net
 done
 sl_case dissected "tshark reads what is sent" net
-sl_case rfc5424_set "a published set of RFC 5424 messages (SYSLOG_RFC5424_SET)" rfc5424_set
+sl_case rfc5424_set "published sets of RFC 5424 messages (SYSLOG_RFC5424_SET)" rfc5424_set
 
 atf_init_test_cases()
 {
