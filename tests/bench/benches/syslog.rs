@@ -26,10 +26,13 @@ use liblog::parse::Form;
 use liblog::parse::From;
 use liblog::parse::parse;
 use liblog::proto::write_record;
+use liblog::ring::Log;
 use liblog::ring::Record;
 use liblog::ring::Ring;
+use liblog::ring::Split;
 use liblog::ring::Step;
 use liblog::time::Zone;
+use testkit::Noise;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -131,6 +134,57 @@ fn full(size: usize) -> Ring<Box<[u8]>> {
     ring
 }
 
+/// Texts that differ as leases do: addresses, hosts, times.
+fn leases() -> Vec<String> {
+    let mut noise = Noise::new(1);
+    let mut any = || noise.below(256);
+    let lease = |_| {
+        let [a, b, c, d, e] = [(); 5].map(|()| any());
+        format!(
+            "DHCPACK on 192.0.2.{a} to 00:00:5e:{b:02x}:{c:02x}:{d:02x} (host{}) via em{}, lease of {} seconds",
+            a * 256 + e,
+            e & 7,
+            d * 60
+        )
+    };
+    (0..4096).map(lease).collect()
+}
+
+/// Plain and packed rings that are full, the same different messages.
+fn packed(g: &mut BenchmarkGroup<'_, WallTime>) {
+    let leases = leases();
+    let mut msg = message();
+    let mut kept = [0; 2];
+    for (name, size) in [("256 KiB", 1 << 18), ("1 MB", 1 << 20), ("16 MB", 1 << 24)] {
+        let split = Split::of(size).expect("large enough");
+        let ring = |size| Ring::format(vec![0; size].into_boxed_slice(), 1).expect("a ring");
+        let logs = [
+            ("plain", Log::plain(ring(size))),
+            ("packed", Log::packed(ring(split.hot), ring(split.cold))),
+        ];
+        for (how, mut log) in logs {
+            let mut texts = leases.iter().cycle();
+            let mut push = |log: &mut Log<_>| {
+                msg.text = texts.next().map_or(b"", |text| text.as_bytes());
+                log.push(black_box(&msg), NOW);
+            };
+            while log.stats().dropped < 1000 {
+                push(&mut log);
+            }
+            measure(g, &format!("push {how}/{name}"), || push(&mut log));
+            assert!(log.stats().used <= log.stats().total);
+            let mut cursor = log.cursor(0);
+            measure(g, &format!("read {how}/{name}"), || {
+                if log.read(&mut cursor) == Step::End {
+                    cursor = log.cursor(0);
+                }
+            });
+            kept[usize::from(how == "packed")] = log.stats().records;
+        }
+        println!("kept in {name}: {} plain, {} packed", kept[0], kept[1]);
+    }
+}
+
 fn syslog(c: &mut Criterion) {
     let mut g = c.benchmark_group("syslog");
     g.warm_up_time(Duration::from_millis(300))
@@ -154,6 +208,7 @@ fn syslog(c: &mut Criterion) {
         });
         assert!(ring.stats().used <= ring.stats().total);
     }
+    packed(&mut g);
     let mut ring = full(1 << 20);
     let from = from(true, false);
     measure(&mut g, "parse + push/rfc3164 local", || {
