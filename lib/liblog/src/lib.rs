@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod buf;
+pub mod crash;
 pub mod emit;
 pub mod filter;
 pub mod frame;
@@ -17,6 +18,7 @@ mod text;
 pub mod time;
 
 pub use buf::Buf;
+pub use crash::Crash;
 pub use msg::Clocks;
 pub use msg::Msg;
 pub use pri::{Facility, Pri, Severity};

@@ -118,6 +118,8 @@ impl Facility {
 impl Severity {
     /// The system cannot be used.
     pub const EMERG: Severity = Severity(0);
+    /// Something is broken.
+    pub const CRIT: Severity = Severity(2);
     /// An error.
     pub const ERR: Severity = Severity(3);
     /// A warning.

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The process that reads a core: with the rights of the one that crashed, and less.
+
+use crate::log;
+use crate::options::Options;
+use corelog::core::Core;
+use corelog::core::Seeking;
+use corelog::core::Source;
+use corelog::core::Stream;
+use corelog::modules::Modules;
+use corelog::report::Report;
+use corelog::report::frames;
+use libsys::confine::Account;
+use std::fs::File;
+use std::io;
+use std::io::Seek as _;
+use std::io::SeekFrom;
+use std::os::fd::AsFd as _;
+
+/// Who reads a core if it is not said whose it was: nobody's number on all systems but one or two.
+const NOBODY: u32 = 65534;
+/// The most memory, in bytes: what is read of the core and of the files, and something over.
+const MEMORY: u64 = 512 << 20;
+
+/// Reads the core on standard input, and logs or prints it.
+///
+/// # Errors
+/// It is none, or could not be logged, or what protects this process does not work.
+pub fn run(options: &Options) -> io::Result<()> {
+    use nix::sys::resource::Resource;
+    // The socket is root's to open in the strictest set-ups; from here on nothing needs rights.
+    let to = if options.print {
+        None
+    } else {
+        Some(log::open(&options.socket)?)
+    };
+    let _ = nix::sys::resource::setrlimit(Resource::RLIMIT_DATA, MEMORY, MEMORY);
+    if libsys::confine::is_root() {
+        let uid = options.uid.unwrap_or(NOBODY);
+        let gid = options.gid.unwrap_or(if uid == 0 { 0 } else { NOBODY });
+        libsys::confine::confine(None, &Account { uid, gid })?;
+    }
+    let mut file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let stack = options.stack.saturating_mul(1024);
+    let report = if file.seek(SeekFrom::Start(0)).is_ok() {
+        read(Core::read(Seeking(file), stack), options)
+    } else {
+        read(Core::read(Stream::new(file), stack), options)
+    }?;
+    if options.json {
+        println!("{}", report.json());
+    } else if options.print {
+        let (sd, text) = report.write();
+        println!("{sd} {text}");
+    }
+    match to {
+        Some(to) => log::send(&to, &report),
+        None => Ok(()),
+    }
+}
+
+fn read<S: Source>(core: Option<Core<S>>, options: &Options) -> io::Result<Report> {
+    let core = core.ok_or_else(|| io::Error::other("not the core of a 64-bit process"))?;
+    // All files are opened now, for from then on none can be; what is in them is read after that.
+    let modules = Modules::find(&core, true);
+    libsys::sandbox::enter()?;
+    let frames = frames(&core, &modules, options.frames.into());
+    let report = Report::new(options.given(), Some(core.facts), frames);
+    if report.is_some() {
+        Ok(report)
+    } else {
+        Err(io::Error::other("a core without a signal"))
+    }
+}
