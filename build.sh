@@ -41,7 +41,7 @@ usage: ./build.sh COMMAND [ARGS]
   rump                 the modules as components of NetBSD rump kernels, and the tests' routers
                        of them: RUMP_PREFIX=, RUMP_SYSDIR=, RUMP_CPPFLAGS= (docs/KERNELS.md)
   vm -t OS             a disk with modules and tools for a virtual machine of the tests: SYSDIR=
-  userland -t OS       ifconfig, iipfctl, kstat, syslogctl and syslogd for netbsd or freebsd
+  userland -t OS       corelog, ifconfig, iipfctl, kstat, syslogctl and syslogd for netbsd or freebsd
   install              into ${DESTDIR}${PREFIX:-/usr/local}
   clean                remove what was built
 

@@ -4,12 +4,12 @@
 # Part of build.sh: our tools for NetBSD and FreeBSD, built here.  Needs common.sh and
 # setup.sh to be sourced first.
 #
-# rw_userland netbsd|freebsd [PROGRAM ...]: target/userland/OS/{ifconfig,iipfctl,kstat,syslogctl,syslogd},
-# and what else is named: a package's program of the same name, or logblast.  std is
+# rw_userland netbsd|freebsd [PROGRAM ...]: target/userland/OS/{corelog,ifconfig,iipfctl,kstat,syslogctl,
+# syslogd}, and what else is named: a package's program of the same name, or logblast.  std is
 # built from source for the target; `zig cc' links it with the C library stubs that the ziglang wheel
 # carries, and compiles the C and assembly of ring, syslogd's TLS.
 
-RW_USERLAND_BINS='ifconfig iipfctl kstat syslogctl syslogd'
+RW_USERLAND_BINS='corelog ifconfig iipfctl kstat syslogctl syslogd'
 
 # rw_userland_tools OS FOLDER: writes there the programs that compile C, link and make libraries.
 rw_userland_tools()

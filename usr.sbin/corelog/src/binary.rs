@@ -16,6 +16,7 @@ use object::elf::SHT_DYNSYM;
 use object::elf::SHT_SYMTAB;
 use object::read::elf::FileHeader as _;
 use object::read::elf::ProgramHeader as _;
+use object::read::elf::SectionHeader as _;
 use object::read::elf::Sym as _;
 use std::cell::Cell;
 use std::ffi::OsStr;
@@ -160,8 +161,8 @@ impl Binary {
         (start, end.unwrap_or(0))
     }
 
-    /// The bytes at an address.
-    fn bytes(&self, address: u64, length: u64, budget: &Cell<u64>) -> Option<Vec<u8>> {
+    /// The bytes at an address, not more than so many.
+    pub(crate) fn bytes(&self, address: u64, length: u64, budget: &Cell<u64>) -> Option<Vec<u8>> {
         let data = Bounded {
             file: &self.cache,
             budget,
@@ -180,28 +181,45 @@ impl Binary {
         base: u64,
         budget: &Cell<u64>,
     ) -> Option<ExplicitModuleSectionInfo<Vec<u8>>> {
-        let (at, length) = self.index?;
-        let index = self.bytes(at, length, budget)?;
-        // Version 1, and a pointer of 32 bits that counts from where it stands: what linkers write.
-        let frames = match index.get(..2)? {
-            [1, 0x1b] => {
-                let by = crate::bytes::u32_at(&index, 4)?.cast_signed();
-                at.wrapping_add(4).wrapping_add_signed(i64::from(by))
-            }
-            _ => return None,
-        };
-        // How long it is stands nowhere but in the sections, which may be gone: to the part's end.
-        let eh_frame = self.bytes(frames, u64::MAX, budget)?;
-        let end = frames.checked_add(eh_frame.len() as u64)?;
-        Some(ExplicitModuleSectionInfo {
+        let code = self.code();
+        let mut info = ExplicitModuleSectionInfo {
             base_svma: base,
-            text_svma: Some(self.code().0..self.code().1),
-            eh_frame_svma: Some(frames..end),
-            eh_frame: Some(eh_frame),
-            eh_frame_hdr_svma: Some(at..at.checked_add(length)?),
-            eh_frame_hdr: Some(index),
+            text_svma: Some(code.0..code.1),
             ..ExplicitModuleSectionInfo::default()
-        })
+        };
+        let (frames, length) = match self.index {
+            Some((at, length)) => {
+                let index = self.bytes(at, length, budget)?;
+                // Version 1, and a pointer of 32 bits that counts from where it stands: what
+                // linkers write.
+                if index.get(..2)? != [1, 0x1b] {
+                    return None;
+                }
+                let by = crate::bytes::u32_at(&index, 4)?.cast_signed();
+                info.eh_frame_hdr_svma = Some(at..at.checked_add(length)?);
+                info.eh_frame_hdr = Some(index);
+                // How long it is stands only in the sections, which may be gone: to the part's end.
+                (at.wrapping_add(4).wrapping_add_signed(by.into()), u64::MAX)
+            }
+            // A static program may have no index.
+            None => self.frames_section(budget)?,
+        };
+        let eh_frame = self.bytes(frames, length, budget)?;
+        let end = frames.checked_add(eh_frame.len() as u64)?;
+        info.eh_frame_svma = Some(frames..end);
+        info.eh_frame = Some(eh_frame);
+        Some(info)
+    }
+
+    /// Address and length of the section `.eh_frame`.
+    fn frames_section(&self, budget: &Cell<u64>) -> Option<(u64, u64)> {
+        let data = Bounded {
+            file: &self.cache,
+            budget,
+        };
+        let sections = Header::parse(data).ok()?.sections(E, data).ok()?;
+        let (_, section) = sections.section_by_name(E, b".eh_frame")?;
+        Some((section.sh_addr(E), section.sh_size(E)))
     }
 
     /// Names addresses, each of the file's own; those that are in no function stay without.

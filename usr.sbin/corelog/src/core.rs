@@ -283,13 +283,16 @@ fn keep(
 ) -> Vec<(u64, Vec<u8>)> {
     let mut kept = Vec::new();
     let sp = facts.regs.as_ref().map_or(0, |r| r.sp);
+    // Of a stack that is full, the pointer is below what was there.
+    let above = |s: &&Segment| s.there > 0 && s.start.saturating_add(s.there) > sp;
+    let stack_start = segments.iter().filter(above).map(|s| s.start).min();
     let mut begins = 0;
     for segment in segments {
         let end = segment.start.saturating_add(segment.there);
         let file = facts.maps.binary_search_by_key(&segment.start, |m| m.start);
-        let (from, to) = if (segment.start..end).contains(&sp) {
+        let (from, to) = if Some(segment.start) == stack_start && segment.there > 0 {
             let from = sp.saturating_sub(BELOW).max(segment.start);
-            (from, sp.saturating_add(stack).min(end))
+            (from, from.saturating_add(stack).min(end))
         } else if file.is_ok() && begins < BEGINS {
             begins += 1;
             (segment.start, end.min(segment.start.saturating_add(BEGIN)))

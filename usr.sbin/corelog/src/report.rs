@@ -7,6 +7,7 @@ use crate::modules::Modules;
 use crate::notes::Facts;
 use crate::notes::System;
 use crate::unwind;
+use crate::unwind::Place;
 use liblog::Buf;
 use liblog::Crash;
 use liblog::Facility;
@@ -77,39 +78,32 @@ pub struct Report {
 /// The thread's frames with their names, not more than so many.
 pub fn frames<S: Source>(core: &Core<S>, modules: &Modules, most: usize) -> Vec<Frame> {
     let mut frames: Vec<Frame> = Vec::new();
-    let mut wanted: Vec<Option<usize>> = Vec::new();
-    for (n, pc) in unwind::frames(core, modules, most).into_iter().enumerate() {
-        // A caller's call is what stands before where it goes on.
-        let at = modules.of(if n == 0 { pc } else { pc.wrapping_sub(1) });
+    let places = unwind::frames(core, modules, most);
+    // A caller's call is what stands before where it goes on.
+    let wanted: Vec<Option<usize>> = places.iter().map(|p| modules.of(p.inside())).collect();
+    for (place, at) in places.iter().zip(&wanted) {
         let module = at.and_then(|at| modules.all.get(at));
         frames.push(Frame {
-            pc,
-            module: module.map(|m| (m.name(), m.offset(pc))),
+            pc: place.pc,
+            module: module.map(|m| (m.name(), m.offset(place.pc))),
             symbol: None,
         });
-        wanted.push(at);
     }
     for (at, module) in modules.all.iter().enumerate() {
         let (Some(binary), Some(bias)) = (&module.binary, module.bias) else {
             continue;
         };
-        let mine: Vec<usize> = (0..frames.len())
-            .filter(|&n| wanted.get(n) == Some(&Some(at)))
-            .collect();
+        let mine = places.iter().zip(&mut frames).zip(&wanted);
+        let mine: Vec<_> = mine.filter(|(_, of)| **of == Some(at)).collect();
         if mine.is_empty() {
             continue;
         }
-        let back = |n: usize| u64::from(n != 0);
-        let address = |&n: &usize| {
-            let pc = frames.get(n).map_or(0, |f| f.pc);
-            pc.wrapping_sub(bias).wrapping_sub(back(n))
-        };
-        let addresses: Vec<u64> = mine.iter().map(address).collect();
+        let inside = |((p, _), _): &((&Place, _), _)| p.inside().wrapping_sub(bias);
+        let addresses: Vec<u64> = mine.iter().map(inside).collect();
         let names = binary.names(&addresses, modules.budget());
-        for (n, name) in mine.into_iter().zip(names) {
-            if let (Some(frame), Some((name, by))) = (frames.get_mut(n), name) {
-                frame.symbol = Some((name, by.saturating_add(back(n))));
-            }
+        for (((place, frame), _), name) in mine.into_iter().zip(names) {
+            let back = place.pc.wrapping_sub(place.inside());
+            frame.symbol = name.map(|(name, by)| (name, by.saturating_add(back)));
         }
     }
     frames
