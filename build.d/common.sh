@@ -128,7 +128,7 @@ rw_cargo_env()
 # What is built and installed: on the BSDs no host kernel, modules are loaded there.
 rw_programs()
 {
-	programs='ifconfig iipfctl kstat syslogctl syslogd'
+	programs='corelog ifconfig iipfctl kstat syslogctl syslogd'
 	if rw_is_bsd; then echo "$programs"; else echo "hostkern $programs"; fi
 }
 
