@@ -39,7 +39,7 @@ rw_suite_tsan()
 rw_suite_fuzz()
 {
 	rw_have rustup && rustup run nightly rustc --version >/dev/null 2>&1 || {
-		rw_skip "fuzz: libFuzzer targets of wire, if_l2tp, iipf, liblog and both grammars" "needs a nightly toolchain by rustup"
+		rw_skip "fuzz: libFuzzer targets of wire, if_l2tp, iipf, liblog, corelog and both grammars" "needs a nightly toolchain by rustup"
 		return 0
 	}
 	rw_fuzz_crate sys/net/wire rewrite alg
@@ -47,6 +47,7 @@ rw_suite_fuzz()
 	rw_fuzz_crate modules/iipf packet ioctl
 	rw_fuzz_crate lib/libiipf ruleset
 	rw_fuzz_crate lib/liblog parse ring packed frame request
+	rw_fuzz_crate usr.sbin/corelog core
 	rw_fuzz_crate usr.sbin/syslogd conf
 }
 

@@ -34,7 +34,7 @@ const STEP: Duration = Duration::from_millis(10);
 
 fn main() -> ExitCode {
     // No crash of this program starts it again. On Linux a limit of 1 says that, as core(5) has it.
-    let limit = u64::from(cfg!(target_os = "linux"));
+    let limit = nix::libc::rlim_t::from(cfg!(target_os = "linux"));
     let _ = nix::sys::resource::setrlimit(Resource::RLIMIT_CORE, limit, limit);
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_dumpable(false);

@@ -20,7 +20,7 @@ use std::os::fd::AsFd as _;
 /// Who reads a core if it is not said whose it was: nobody's number on all systems but one or two.
 const NOBODY: u32 = 65534;
 /// The most memory, in bytes: what is read of the core and of the files, and something over.
-const MEMORY: u64 = 512 << 20;
+const MEMORY: nix::libc::rlim_t = 512 << 20;
 
 /// Reads the core on standard input, and logs or prints it.
 ///
