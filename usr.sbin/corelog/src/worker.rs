@@ -16,9 +16,13 @@ use std::io;
 use std::io::Seek as _;
 use std::io::SeekFrom;
 use std::os::fd::AsFd as _;
+use std::sync::mpsc;
+use std::time::Duration;
 
 /// Who reads a core if it is not said whose it was: nobody's number on all systems but one or two.
 const NOBODY: u32 = 65534;
+/// How long the way out of the stack may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The most memory, in bytes: what is read of the core and of the files, and something over.
 const MEMORY: nix::libc::rlim_t = 512 << 20;
 
@@ -59,13 +63,33 @@ pub fn run(options: &Options) -> io::Result<()> {
     }
 }
 
-fn read<S: Source>(core: Option<Core<S>>, options: &Options) -> io::Result<Report> {
+/// Reads what is left to read, in a thread that may hang or panic: then there is no back-trace.
+fn read<S: Source + Send + 'static>(
+    core: Option<Core<S>>,
+    options: &Options,
+) -> io::Result<Report> {
     let core = core.ok_or_else(|| io::Error::other("not the core of a 64-bit process"))?;
     // All files are opened now, for from then on none can be; what is in them is read after that.
     let modules = Modules::find(&core, true);
-    libsys::sandbox::enter()?;
-    let frames = frames(&core, &modules, options.frames.into());
-    let report = Report::new(options.given(), Some(core.facts), frames);
+    let facts = core.facts.clone();
+    let most = options.frames.into();
+    let (say, answer) = mpsc::channel();
+    let last = say.clone();
+    std::panic::set_hook(Box::new(move |why| {
+        eprintln!("corelog: no back-trace: {why}");
+        let _ = last.send(Ok(Vec::new()));
+        // A panic that went on would end the process.
+        loop {
+            std::thread::park();
+        }
+    }));
+    std::thread::Builder::new().spawn(move || {
+        // Of this thread on Linux: the other one only waits, and reads nothing any more.
+        let shut = libsys::sandbox::enter();
+        let _ = say.send(shut.map(|_| frames(&core, &modules, most)));
+    })?;
+    let frames = answer.recv_timeout(PATIENCE).unwrap_or(Ok(Vec::new()))?;
+    let report = Report::new(options.given(), Some(facts), frames);
     if report.is_some() {
         Ok(report)
     } else {
