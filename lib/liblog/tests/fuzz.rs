@@ -103,6 +103,10 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
                 "overlong",
                 [vec![1, 9, 255, 255, 1, 8], many(0xff, 8)].concat(),
             ),
+            (
+                "two",
+                [many(1, 5), many(0, 7), vec![0, 9, 0, 1, 1, 1, 1]].concat(),
+            ),
         ]
         .map(named)
         .to_vec(),
