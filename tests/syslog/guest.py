@@ -16,6 +16,7 @@ RINGS = f"""set ring-dir {HERE}/rings
 local0.* ring:all:1M
 local0.* ring:small:32K
 local0.* ring:kept:128K:keep=restart
+local0.* ring:packed:256K:keep=restart:pack=lz4
 syslog.* ring:own:32K
 local0.* {HERE}/file
 """
@@ -51,7 +52,7 @@ def local(g):
     g.blast("local", 20_000, "-s", 4, *PRI)
     g.ctl("flush")
     rings = g.rings()
-    for name in ("all", "small", "kept"):
+    for name in ("all", "small", "kept", "packed"):
         whole(rings[name], 20_000, name)
         check(rings[name]["dropped"] > 0, f"{name}: nothing was dropped, so nothing of that is shown")
     same(g.lines("file"), 20_000, "lines in the file")
@@ -126,8 +127,9 @@ def killed(g):
     same(g.processes()[0], parent, "the parent")
     same(g.processes()[1][1], WORKER, "the other worker's user")
     after = g.rings()
-    for field in ("boot", "first", "next", "records"):
-        same(after["kept"][field], before["kept"][field], f"kept: {field}")
+    for name in ("kept", "packed"):
+        for field in ("boot", "first", "next", "records"):
+            same(after[name][field], before[name][field], f"{name}: {field}")
     check(after["all"]["boot"] != before["all"]["boot"], "the other ring has the same life")
     same(after["all"]["records"], 0, "the other ring")
     same(len([r for r in g.records("own") if b"signal: 9 " in lab.text(r)]), 1, "what syslogd says of it")
@@ -142,6 +144,9 @@ def killed(g):
     same(g.rings()["kept"]["boot"], before["kept"]["boot"], "kept, after the parent: boot")
     g.blast("local", 500, *PRI)
     same(g.rings()["kept"]["next"], 4001, "kept, at last: next")
+    packed = g.records("packed")
+    same([r["seq"] for r in packed], list(range(1, 4001)), "packed: numbers")
+    same([n for _, n in numbers(lab.text(r) for r in packed)], [*range(3000), *range(500), *range(500)], "packed: texts")
     records = g.records("kept")
     seqs = [r["seq"] for r in records]
     same(seqs, list(range(4001 - len(seqs), 4001)), "kept: numbers")
@@ -154,10 +159,10 @@ def killed(g):
     g.must(f"{{ blast -n 20000 -t 100 -w -p 133 -a storm unix:{HERE}/log >{HERE}/stormed & }}; s=$!; sleep 1; "
            f"kill -9 {worker[0]}; wait $s; cat {HERE}/stormed", 200)
     g.ready()
-    storm = g.records("-p storm0 kept")
-    ns = [n for _, n in numbers(lab.text(r) for r in storm)]
-    check(sorted(set(ns)) == ns, "doubles, or another order")
-    same(ns[-1], 19_999, "the last one")
+    for name in ("kept", "packed"):
+        ns = [n for _, n in numbers(lab.text(r) for r in g.records(f"-p storm0 {name}"))]
+        check(sorted(set(ns)) == ns, f"{name}: doubles, or another order")
+        same(ns[-1], 19_999, f"{name}: the last one")
     pushed = g.rings()["kept"]["next"] - 4001
     # What the one that was killed had in hand is lost: a read of many, at most.
     check(20_000 - 128 <= pushed <= 20_000, f"{pushed} of 20000 came in")
@@ -174,7 +179,7 @@ def reload(g):
     g.must(f"kill -HUP {pids[0][0]}")
     check(g.until(20, lambda: "other" in g.rings()), "no other ring")
     after = g.rings()
-    same(sorted(after), ["kept", "other", "own", "small"], "rings")
+    same(sorted(after), ["kept", "other", "own", "packed", "small"], "rings")
     same((after["kept"]["records"], after["kept"]["boot"]), (300, before["kept"]["boot"]), "kept")
     same((after["small"]["size"], after["small"]["boot"]), (16384, before["small"]["boot"]), "small")
     whole(after["small"], 300, "small")
@@ -189,7 +194,7 @@ def reload(g):
     g.must(f"kill -HUP {pids[0][0]}; sleep 2")
     g.write("conf", RINGS + "local0.* ring:all:2M\nnonsense\n")
     g.must(f"kill -HUP {pids[0][0]}; sleep 2")
-    same(sorted(g.rings()), ["kept", "other", "own", "small"], "rings, the configuration being wrong")
+    same(sorted(g.rings()), ["kept", "other", "own", "packed", "small"], "rings, the configuration being wrong")
     said = [lab.text(r).decode() for r in g.records("own")]
     check(any("conf:" in words for words in said), f"nobody says what is wrong: {said}")
     g.blast("local", 10, *PRI)
