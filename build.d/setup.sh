@@ -28,7 +28,7 @@ RW_APT_NAT="$RW_APT_DEMO_NAT coturn conntrack hping3 nmap tftp-hpa tftpd-hpa tra
 # machine's own, so they are unpacked under RW_CACHE and not installed.
 RW_PEERS='rsyslog:rsyslog,rsyslog-openssl syslog-ng:syslog-ng-core busybox:busybox'
 RW_APT_TEST="$RW_APT_DEMO $RW_APT_NAT openssl clang-22 kyua atf-sh tshark qemu-system-x86 user-mode-linux
- mandoc shellcheck python3"
+ mandoc shellcheck python3 gdb"
 
 # rw_note WORDS: what a step of a build does.
 rw_note()
