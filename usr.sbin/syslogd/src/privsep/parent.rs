@@ -179,12 +179,12 @@ impl<'a> Parent<'a> {
         }
         // Rings of this worker are others than those of the one before.
         self.boot = seed();
-        let worker = Worker::start(self.options.foreground || self.options.loud)?;
         let account = if libsys::confine::is_root() {
             Some(account(self.options.user.as_deref())?)
         } else {
             None
         };
+        let worker = Worker::start(self.options.foreground || self.options.loud)?;
         let confine = Confine {
             root: self.options.root.clone().filter(|_| account.is_some()),
             account,
