@@ -22,6 +22,7 @@ pub use limits::Fate;
 pub use limits::HANDSHAKE;
 pub use limits::MOST;
 pub use limits::Tally;
+use limits::site;
 
 /// Reads of one connection in a round: then it is another's turn.
 const READS: usize = 16;
@@ -54,7 +55,7 @@ struct Stream {
 
 impl Stream {
     fn address(&self) -> IpAddr {
-        self.from.ip().to_canonical()
+        site(self.from.ip())
     }
 
     /// When it has taken too long, and for what.
@@ -120,7 +121,7 @@ impl Streams {
     /// place for it, it gets that of the one that was quiet for the longest time of those that have
     /// sent no whole message.
     pub fn add(&mut self, new: New, now: u64, around: &mut dyn Around) -> Option<usize> {
-        let address = new.from.ip().to_canonical();
+        let address = site(new.from.ip());
         if let Err(fate) = self.make_room(address, now, around) {
             self.tally.count(fate, address);
             return None;

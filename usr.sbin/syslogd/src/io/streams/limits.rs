@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::net::Ipv6Addr;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -16,6 +17,15 @@ pub const HANDSHAKE: u64 = 30 * SECOND;
 pub const FIRST: u64 = 60 * SECOND;
 /// What became of connections is told once in so long.
 const TELL: u64 = 60 * SECOND;
+
+/// The address that a sender is counted by. Of IPv6 it is the network's, /64: whoever has one has all
+/// of its addresses.
+pub fn site(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        ip => ip,
+    }
+}
 
 /// Why a connection is not there, or no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,5 +105,20 @@ impl Tally {
         }
         self.told = self.counts;
         Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_ipv6_is_one_sender() {
+        let site = |ip: &str| site(ip.parse().expect("an address")).to_string();
+        assert_eq!(site("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(site("2001:db8:1:2:ffff::1"), "2001:db8:1:2::");
+        assert_ne!(site("2001:db8:1:3::1"), site("2001:db8:1:2::1"));
+        assert_eq!(site("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(site("192.0.2.1"), "192.0.2.1");
     }
 }
