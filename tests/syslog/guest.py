@@ -256,6 +256,8 @@ def kernel(g):
     g.start("kern.* ring:kern:256K\n*.* ring:all:256K\n", "-s", f"-k {device}")
     check(g.until(10, lambda: g.rings()["kern"]["records"] > 5), "nothing of the boot")
     same({(r["facility"], r["app"]) for r in g.records("kern")}, {("kern", "kernel")}, "who says it")
+    said = [lab.text(r) for r in g.records("all") if r["app"] == "syslogd"]
+    same(said, [], "what syslogd says at its start")
     same(g.stats()["engine"]["crashes"], 0, "crashes before one")
     said = g.must("{ sh -c 'kill -11 $$'; echo status:$?:; } 2>&1; "
                   "sh -c 'echo pid:$$:; exec sleep 100' & f=$!; sleep 1; kill -11 $f; wait $f; echo status:$?:")

@@ -265,6 +265,13 @@ impl Worker {
             .register(&mut SourceFd(&fd), token, both)
     }
 
+    /// Of an input: a kernel's log may be asked for nothing but reading.
+    fn watch_input(&self, fd: RawFd, token: Token) -> io::Result<()> {
+        self.poll
+            .registry()
+            .register(&mut SourceFd(&fd), token, Interest::READABLE)
+    }
+
     fn forget(&self, fd: RawFd) {
         // It may be closed already: then the system has forgotten it by itself.
         let _ = self.poll.registry().deregister(&mut SourceFd(&fd));

@@ -101,7 +101,7 @@ impl Worker {
         self.wants.push_back(Want::Ready.bytes(core.generation));
         let sources: Vec<RawFd> = core.sources.iter().map(|s| s.raw_fd()).collect();
         for (n, fd) in sources.into_iter().enumerate() {
-            if let Err(e) = self.watch(fd, token(SOURCE, n)) {
+            if let Err(e) = self.watch_input(fd, token(SOURCE, n)) {
                 self.say(Severity::ERR, "CONFIG", &format!("input: {e}"), now);
             }
         }
