@@ -215,7 +215,7 @@ impl Sink {
         }
         if std::mem::take(&mut self.sync_due) {
             // A terminal cannot be synced; that is no fault.
-            let _ = file.sync_data();
+            sync(file);
         }
         Flushed::All
     }
@@ -242,7 +242,7 @@ impl Sink {
         let _ = self.flush(u64::MAX - 2 * RETRY);
         if let Some(file) = &self.file {
             // As above.
-            let _ = file.sync_data();
+            sync(file);
         }
         self.file = None;
         self.buf.len()
@@ -255,6 +255,15 @@ fn passes(e: &io::Error) -> bool {
         e.kind(),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
     )
+}
+
+/// Onto the disk. Capsicum knows no fdatasync(2) on older FreeBSDs, where it would be refused unseen.
+fn sync(file: &File) {
+    let _ = if cfg!(target_os = "freebsd") {
+        file.sync_all()
+    } else {
+        file.sync_data()
+    };
 }
 
 #[cfg(test)]
