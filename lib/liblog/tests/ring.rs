@@ -414,16 +414,7 @@ impl Resizable for Scarce {
 #[test]
 fn without_memory_a_ring_stays_as_it_is() {
     let mut ring = Ring::format(Scarce(vec![0; 5000]), 1).unwrap();
-    let msg = Msg {
-        pri: Pri::DEFAULT,
-        sent: None,
-        host: b"",
-        app: b"",
-        procid: b"",
-        msgid: b"",
-        sd: b"",
-        text: &[b'x'; 200],
-    };
+    let msg = Msg::bare(Pri::DEFAULT, &[b'x'; 200]);
     for _ in 0..50 {
         ring.push(&msg, Clocks::default());
     }
@@ -459,16 +450,7 @@ fn regions_that_are_no_rings() {
 #[test]
 fn texts_that_look_like_records() {
     let mut forger = Ring::format(vec![0; MIN_SIZE], 1).unwrap();
-    let text = |text| Msg {
-        pri: Pri::DEFAULT,
-        sent: None,
-        host: b"",
-        app: b"",
-        procid: b"",
-        msgid: b"",
-        sd: b"",
-        text,
-    };
+    let text = |text| Msg::bare(Pri::DEFAULT, text);
     for _ in 0..60 {
         forger.push(&text(b"forged"), Clocks::default());
     }
@@ -492,16 +474,7 @@ fn a_time_is_looked_for_from_the_oldest_on() {
     let mut ring = Ring::format(vec![0; MIN_SIZE], 1).unwrap();
     assert_eq!(ring.seek_time(0), 1);
     for wall in [10, 20, 15, 30] {
-        let msg = Msg {
-            pri: Pri::DEFAULT,
-            sent: None,
-            host: b"",
-            app: b"",
-            procid: b"",
-            msgid: b"",
-            sd: b"",
-            text: b"t",
-        };
+        let msg = Msg::bare(Pri::DEFAULT, b"t");
         ring.push(&msg, Clocks { wall, mono: 0 });
     }
     assert_eq!(

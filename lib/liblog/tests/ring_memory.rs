@@ -37,16 +37,7 @@ fn no_more_than_the_larger_size() {
     let text = vec![b'x'; 50_000];
     let fill = |ring: &mut Ring<Vec<u8>>| {
         for _ in 0..2 * LARGE / text.len() {
-            let msg = Msg {
-                pri: Pri::DEFAULT,
-                sent: None,
-                host: b"",
-                app: b"",
-                procid: b"",
-                msgid: b"",
-                sd: b"",
-                text: &text,
-            };
+            let msg = Msg::bare(Pri::DEFAULT, &text);
             ring.push(&msg, Clocks::default());
         }
     };

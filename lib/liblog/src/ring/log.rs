@@ -13,6 +13,7 @@ use super::pack::Pack;
 use super::pack::Run;
 use super::pack::Split;
 use super::types::Cursor;
+use super::types::MIN_SIZE;
 use super::types::NotResized;
 use super::types::Pushed;
 use super::types::Region;
@@ -122,20 +123,32 @@ impl<R: Region> Log<R> {
         self.hot.store();
     }
 
+    /// Packed before the ring is made smaller, or what has no room in `size` bytes would be lost.
+    fn pack_down_to(&mut self, size: usize) {
+        let room = ((size & !7) - layout::HEADER) as u64;
+        while self.pack.is_some() && self.hot.state.count > 0 && self.hot.state.used > room {
+            self.pack_oldest();
+        }
+    }
+
     /// Stores a message under the next number, as [`Ring::push`].
     pub fn push(&mut self, msg: &Msg<'_>, at: Clocks) -> Pushed {
         if self.pack.is_none() {
             return self.hot.push(msg, at);
         }
-        let before = self.stats().dropped;
         let size = Fit::new(msg, self.hot.area().len()).size() as u64;
-        while !self.hot.has_room(size) {
-            self.pack_oldest();
+        let mut dropped = 0;
+        // Seldom: a block makes room for many.
+        if !self.hot.has_room(size) {
+            let before = self.stats().dropped;
+            while !self.hot.has_room(size) {
+                self.pack_oldest();
+            }
+            dropped = self.stats().dropped.saturating_sub(before);
         }
-        let pushed = self.hot.push(msg, at);
         Pushed {
-            dropped: self.stats().dropped.saturating_sub(before),
-            ..pushed
+            dropped,
+            ..self.hot.push(msg, at)
         }
     }
 
@@ -264,11 +277,7 @@ impl<R: Region> Log<R> {
     /// If a region is too small; then nothing has changed.
     pub fn moved<S: Region>(&mut self, hot: S, cold: Option<S>) -> Result<(Log<S>, u64), TooSmall> {
         let before = self.stats().dropped;
-        // Packed before it is moved, or what has no room would be lost.
-        let room = layout::area(hot.as_ref()).len() as u64;
-        while self.pack.is_some() && self.hot.state.count > 0 && self.hot.state.used > room {
-            self.pack_oldest();
-        }
+        self.pack_down_to(hot.as_ref().len().max(MIN_SIZE));
         let pack = match (&self.pack, cold) {
             (Some(pack), Some(cold)) => Some(Pack::new(pack.cold.moved(cold)?.0)),
             _ => None,
@@ -295,10 +304,7 @@ impl<R: Resizable> Log<R> {
         pack.cold.region.reserve(split.cold)?;
         pack.cold.resize(split.cold)?;
         pack.look();
-        let room = ((split.hot & !7) - layout::HEADER) as u64;
-        while self.hot.state.count > 0 && self.hot.state.used > room {
-            self.pack_oldest();
-        }
+        self.pack_down_to(split.hot);
         self.hot.resize(split.hot)?;
         Ok(self.stats().dropped.saturating_sub(before))
     }

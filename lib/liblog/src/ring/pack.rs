@@ -34,7 +34,7 @@ pub(super) const BLOCK: usize = 16 * 1024;
 /// Two buffers and the compressor's table: of the budget, too.
 const WORK: usize = BLOCK + OUT + 8 * 1024;
 /// The most that a block is compressed: what the library wants to have room for.
-const OUT: usize = 20 + BLOCK * 110 / 100;
+const OUT: usize = get_maximum_output_size(BLOCK);
 /// The smallest ring that is packed, in bytes.
 pub const MIN_PACKED: usize = 256 * 1024;
 
@@ -133,7 +133,7 @@ impl<R: Region> Pack<R> {
         let mut pack = Pack {
             cold,
             raw: vec![0; BLOCK],
-            out: vec![0; get_maximum_output_size(BLOCK).max(OUT)],
+            out: vec![0; OUT],
             table: CompressTable::small(),
             range: None,
             open: None,
